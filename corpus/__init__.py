@@ -1,0 +1,1 @@
+"""What we know: documents, passages, languages and question banks."""
