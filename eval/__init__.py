@@ -1,0 +1,1 @@
+"""How we know: gold questions, metrics, calibration, reports and benchmarks."""

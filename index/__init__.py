@@ -1,0 +1,1 @@
+"""How we find it: encoders, lexical and dense search, fusion, snapshots."""

@@ -1,0 +1,131 @@
+"""Build, inspect and prune indexes; train the adapter."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from corpus.collection import read_collection
+from corpus.errors import CorpusError
+from index.encoder import ADAPTER_FILE, MODEL_FOLDER, Encoder, OnnxEncoder, ensure_model
+from index.errors import IndexProblem
+from index.snapshot import Progress, build_snapshot
+from index.store import current_version, prune, read_manifest, verify
+
+_ROOT = Path(__file__).parent.parent
+
+
+def _progress(stack: ExitStack) -> Progress:
+    """A bar on a terminal, a plain line every tenth elsewhere."""
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        bar = stack.enter_context(tqdm(unit=" texts", desc="Encoding"))
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage == "encode":
+                bar.total = total
+                bar.update(done - bar.n)
+
+        return show
+    last = -1
+
+    def say(stage: str, done: int, total: int) -> None:
+        nonlocal last
+        tenth = 10 * done // max(1, total)
+        if stage == "encode" and tenth != last:
+            last = tenth
+            print(f"Encoding: {done} of {total} texts", file=sys.stderr, flush=True)
+
+    return say
+
+
+def _encoder(arguments: argparse.Namespace) -> Encoder:
+    if arguments.encoder == "default":
+        return OnnxEncoder(ensure_model(arguments.model_dir))
+    from index.sentence_transformer import SentenceTransformerEncoder
+
+    return SentenceTransformerEncoder(arguments.encoder)
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    collection = read_collection(arguments.corpus)
+    with ExitStack() as stack:
+        manifest, new = build_snapshot(
+            collection, _encoder(arguments), arguments.out, threads=arguments.threads, progress=_progress(stack)
+        )
+    counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items())
+    print(f"Index {manifest.version} in {arguments.out}: {counts}; {new} texts encoded anew")
+    for version in prune(arguments.out, arguments.keep):
+        print(f"Old index {version} deleted")
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    folder = arguments.out / current_version(arguments.out)
+    manifest = read_manifest(folder)
+    verify(folder, manifest)
+    for name, value in asdict(manifest).items():
+        print(f"{name}: {len(value)} files, checksums hold" if name == "files" else f"{name}: {value}")
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from index.training import TrainingSettings, train
+
+    values = {field.name: getattr(arguments, field.name) for field in fields(TrainingSettings)}
+    report = train(read_collection(arguments.corpus), arguments.adapter, TrainingSettings(**values))
+    print(f"Adapter in {arguments.adapter}; last losses {report['losses'][-3:]}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m index", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    out = {"type": Path, "default": _ROOT / "index" / "snapshots", "help": "folder of the index snapshots"}
+    corpus = {"type": Path, "default": _ROOT / "corpus", "help": "corpus folder, in the format of corpus/README.md"}
+
+    build = commands.add_parser("build", help="build an index of a corpus and make it current")
+    build.add_argument("--corpus", **corpus)  # type: ignore[arg-type]
+    build.add_argument("--out", **out)  # type: ignore[arg-type]
+    build.add_argument("--encoder", default="default", help="`default`, or a sentence-transformers model")
+    build.add_argument("--model-dir", type=Path, default=MODEL_FOLDER, help="where the default encoder is generated")
+    build.add_argument("--threads", type=int, default=2, help="texts encoded at the same time")
+    build.add_argument("--keep", type=int, default=2, help="old snapshots to keep")
+    build.set_defaults(run=_build)
+
+    show = commands.add_parser("show", help="the current index's manifest, after checking every file")
+    show.add_argument("--out", **out)  # type: ignore[arg-type]
+    show.set_defaults(run=_show)
+
+    train = commands.add_parser("train", help="fine-tune the default encoder on the question bank (needs `make models`)")
+    train.add_argument("--corpus", **corpus)  # type: ignore[arg-type]
+    train.add_argument("--adapter", type=Path, default=ADAPTER_FILE, help="file to write the adapter to")
+    _add_training_options(train)
+    train.set_defaults(run=_train)
+    return parser
+
+
+def _add_training_options(parser: argparse.ArgumentParser) -> None:
+    from index.training import TrainingSettings
+
+    for field in fields(TrainingSettings):
+        name = f"--{field.name.replace('_', '-')}"
+        kind = type(field.default)
+        parser.add_argument(name, dest=field.name, type=kind, default=field.default, help=f"default {field.default}")
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        return int(arguments.run(arguments))
+    except (CorpusError, IndexProblem) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

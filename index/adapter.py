@@ -1,0 +1,24 @@
+"""The fine-tuned adapter: low-rank changes to the encoder's matrices, small enough to commit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from index.weights import Adapt
+
+
+def load_adapter(path: Path) -> Adapt:
+    """Reads `<matrix>.a` (rank, input), `<matrix>.b` (output, rank) and `scale`; a matrix W becomes W + scale * b @ a."""
+    with np.load(path) as stored:
+        tensors = {name: stored[name].astype(np.float32) for name in stored.files}
+    scale = float(tensors.pop("scale"))
+
+    def adapt(name: str, matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        if f"{name}.a" not in tensors:
+            return matrix
+        return matrix + np.float32(scale) * (tensors[f"{name}.b"] @ tensors[f"{name}.a"])
+
+    return adapt

@@ -1,0 +1,312 @@
+"""The contents of a snapshot: built from a corpus, loaded for search."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version as package_version
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from corpus.collection import Collection
+from corpus.documents import Document, parse_document, read_text
+from corpus.passages import SPLITTER, Passage, split_document
+from corpus.sentences import sentence_spans
+from corpus.questions import BankQuestion, Negative
+from index.dense import DenseIndex
+from index.encoder import Encoder
+from index.errors import IndexDamaged, IndexMismatch, IndexMissing
+from index.lexical import LexicalIndex
+from index.store import (
+    FORMAT,
+    Manifest,
+    building,
+    checksums,
+    current_version,
+    index_version,
+    publish,
+    read_manifest,
+    set_current,
+    verify,
+)
+from index.texts import EncodedTexts, encode_texts, known_rows
+
+Progress = Callable[[str, int, int], None]
+"""Hears of the stage, how many are done, and of how many."""
+
+_BLOCKS = ("passages", "sentences", "keys", "negatives")
+_PACKAGES = ("faiss-cpu", "bm25s", "numpy", "onnxruntime", "sentencepiece", "sentencex", "pystemmer")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An index in memory, its arrays memory-mapped.
+
+    Entries are numbered by document and place; passages and keys are sorted by entry, and
+    `passage_ranges[e]`, `key_ranges[e]` are the half-open row ranges of entry e, int64 (e, 2).
+    `sentence_spans[i]` are a sentence's document offsets and `sentence_ranges[p]` the sentences of passage row p.
+    `language_means` maps a language to the mean vector of the questions asked in it.
+    """
+
+    manifest: Manifest
+    documents: dict[str, dict[str, Document]]
+    entries: tuple[tuple[str, str], ...]
+    passages: tuple[Passage, ...]
+    passage_entries: npt.NDArray[np.int64]
+    passage_ranges: npt.NDArray[np.int64]
+    passage_texts: EncodedTexts
+    passage_index: DenseIndex
+    sentence_spans: npt.NDArray[np.int64]
+    sentence_ranges: npt.NDArray[np.int64]
+    sentence_texts: EncodedTexts
+    keys: tuple[BankQuestion, ...]
+    key_entries: npt.NDArray[np.int64]
+    key_ranges: npt.NDArray[np.int64]
+    key_texts: EncodedTexts
+    key_vectors: npt.NDArray[np.float32]
+    key_index: DenseIndex
+    negatives: tuple[Negative, ...]
+    negative_vectors: npt.NDArray[np.float32]
+    language_means: dict[str, npt.NDArray[np.float32]]
+    lexical_text: dict[str, LexicalIndex]
+    lexical_key: dict[str, LexicalIndex]
+
+
+def centred(vectors: npt.NDArray[np.float32], mean: npt.NDArray[np.float32] | None) -> npt.NDArray[np.float32]:
+    """Rows less their language's mean, of unit length again: e5 vectors of one language share a large common part."""
+    moved = vectors if mean is None else vectors - mean
+    norms = np.linalg.norm(moved, axis=-1, keepdims=True)
+    result: npt.NDArray[np.float32] = (moved / np.maximum(norms, 1e-6)).astype(np.float32)
+    return result
+
+
+def _ranges(numbers: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    places = np.arange(count)
+    starts, ends = np.searchsorted(numbers, places, "left"), np.searchsorted(numbers, places, "right")
+    return np.stack([starts, ends], axis=1).astype(np.int64)
+
+
+def _entry_numbers(documents: dict[str, dict[str, Document]]) -> dict[tuple[str, str], int]:
+    numbers: dict[tuple[str, str], int] = {}
+    for doc_id in sorted(documents):
+        for language in sorted(documents[doc_id]):
+            for entry in documents[doc_id][language].entries:
+                numbers.setdefault((doc_id, entry.entry_id), len(numbers))
+    return numbers
+
+
+def build_snapshot(
+    collection: Collection, encoder: Encoder, root: Path, *, threads: int, progress: Progress
+) -> tuple[Manifest, int]:
+    """Build and publish an index of the collection; returns its manifest and how many texts were encoded anew.
+
+    Where the very same index is there already, undamaged, it is only made current. Raises IndexBusy.
+    """
+    version = index_version(collection.sha256, encoder.fingerprint, SPLITTER)
+    with building(root) as folder:
+        existing = root / version
+        if existing.is_dir():
+            try:
+                manifest = read_manifest(existing)
+                verify(existing, manifest)
+            except (IndexDamaged, IndexMismatch):
+                pass
+            else:
+                set_current(root, version)
+                return manifest, 0
+        known = known_rows(_reusable(root, encoder))
+        documents = collection.versions()
+        numbers = _entry_numbers(documents)
+        passages = [passage for document in collection.documents for passage in split_document(document)]
+        passages.sort(key=lambda p: (numbers[p.doc_id, p.entry_id], p.language, p.start))
+        passage_entries = np.array([numbers[p.doc_id, p.entry_id] for p in passages], np.int64)
+        bank = sorted(collection.bank, key=lambda q: (numbers[q.doc_id, q.entry_id], q.language, q.text))
+        key_entries = np.array([numbers[q.doc_id, q.entry_id] for q in bank], np.int64)
+        sentences = [
+            (row, passage.start + start, passage.start + end)
+            for row, passage in enumerate(passages)
+            for start, end in sentence_spans(passage.text, passage.language)
+        ]
+        sentence_passages = np.array([row for row, _, _ in sentences], np.int64)
+        sentence_texts = [
+            documents[passages[row].doc_id][passages[row].language].text[start:end] for row, start, end in sentences
+        ]
+        total = len(passages) + len(sentences) + len(bank) + len(collection.negatives)
+        done = new = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            progress("encode", done, total)
+
+        blocks: dict[str, EncodedTexts] = {}
+        for name, texts, side in (
+            ("passages", [p.searchable for p in passages], "passage"),
+            ("sentences", sentence_texts, "passage"),
+            ("keys", [q.text for q in bank], "query"),
+            ("negatives", [n.text for n in collection.negatives], "query"),
+        ):
+            blocks[name], fresh = encode_texts(encoder, texts, side, known, threads, advance)  # type: ignore[arg-type]
+            blocks[name].save(folder, name)
+            new += fresh
+        progress("index", 0, 1)
+        _write_lists(folder, numbers, passages, bank, collection)
+        np.save(folder / "passage_entries.npy", passage_entries)
+        np.save(folder / "key_entries.npy", key_entries)
+        np.save(folder / "sentence_passages.npy", sentence_passages)
+        np.save(folder / "sentence_spans.npy", np.array([s[1:] for s in sentences], np.int64).reshape(-1, 2))
+        question_languages = np.array([q.language for q in bank] + [n.language for n in collection.negatives])
+        question_vectors = np.concatenate([blocks["keys"].vectors, blocks["negatives"].vectors])
+        means = {
+            str(language): question_vectors[question_languages == language].mean(axis=0)
+            for language in np.unique(question_languages)
+        }
+        np.savez(folder / "language_means.npz", **means)  # type: ignore[arg-type]
+        for name, languages in (
+            ("keys", [q.language for q in bank]),
+            ("negatives", [n.language for n in collection.negatives]),
+        ):
+            np.save(folder / f"{name}.centred.npy", _centre_all(blocks[name].vectors, languages, means))
+        DenseIndex.build(blocks["passages"].vectors).save(folder / "passages.faiss")
+        DenseIndex.build(np.load(folder / "keys.centred.npy")).save(folder / "keys.faiss")
+        _write_lexical(folder / "lexical_text", [(p.language, p.searchable) for p in passages], passage_entries)
+        _write_lexical(folder / "lexical_key", [(q.language, q.text) for q in bank], key_entries)
+        manifest = Manifest(
+            version=version,
+            format=FORMAT,
+            built=datetime.now(UTC).isoformat(timespec="seconds"),
+            encoder=encoder.name,
+            fingerprint=encoder.fingerprint,
+            dimension=encoder.dimension,
+            corpus_sha256=collection.sha256,
+            splitter=SPLITTER,
+            counts={
+                "documents": len(collection.documents),
+                "entries": len(numbers),
+                "passages": len(passages),
+                "sentences": len(sentences),
+                "keys": len(bank),
+                "negatives": len(collection.negatives),
+            },
+            packages={name: package_version(name) for name in _PACKAGES},
+            files=checksums(folder),
+        )
+        publish(folder, root, manifest)
+        progress("index", 1, 1)
+    return manifest, new
+
+
+def _reusable(root: Path, encoder: Encoder) -> list[EncodedTexts]:
+    """Texts that the current index encoded with the same encoder, none when it is damaged."""
+    try:
+        folder = root / current_version(root)
+        manifest = read_manifest(folder)
+        if manifest.fingerprint != encoder.fingerprint:
+            return []
+        verify(folder, manifest)
+        return [EncodedTexts.load(folder, name) for name in _BLOCKS]
+    except (IndexMissing, IndexDamaged, IndexMismatch):
+        return []
+
+
+def _write_lists(
+    folder: Path,
+    numbers: dict[tuple[str, str], int],
+    passages: list[Passage],
+    bank: list[BankQuestion],
+    collection: Collection,
+) -> None:
+    for document in collection.documents:
+        path = folder / "documents" / document.doc_id / f"{document.language}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(document.text.encode("utf-8"))
+    rows: dict[str, list[object]] = {
+        "entries": [list(key) for key in numbers],
+        "passages": [asdict(passage) for passage in passages],
+        "keys": [asdict(question) for question in bank],
+        "negatives": [asdict(negative) for negative in collection.negatives],
+    }
+    for name, values in rows.items():
+        lines = (json.dumps(value, ensure_ascii=False) + "\n" for value in values)
+        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+def _centre_all(
+    vectors: npt.NDArray[np.float32], languages: list[str], means: dict[str, npt.NDArray[np.float32]]
+) -> npt.NDArray[np.float32]:
+    if not languages:
+        return np.zeros((0, vectors.shape[1]), np.float32)
+    return centred(vectors, np.stack([means[language] for language in languages]))
+
+
+def _write_lexical(folder: Path, rows: list[tuple[str, str]], entries: npt.NDArray[np.int64]) -> None:
+    for language in sorted({language for language, _ in rows}):
+        chosen = [number for number, (own, _) in enumerate(rows) if own == language]
+        engine = LexicalIndex.build(language, [rows[number][1] for number in chosen], entries[chosen])
+        engine.save(folder / language)
+
+
+def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | None = None) -> Snapshot:
+    """Load an index, the current one unless named, after checking every checksum and the encoder.
+
+    Raises IndexMissing, IndexDamaged or IndexMismatch, each naming the remedy.
+    """
+    folder = root / (version or current_version(root))
+    manifest = read_manifest(folder)
+    verify(folder, manifest)
+    if encoder_fingerprint is not None and manifest.fingerprint != encoder_fingerprint:
+        raise IndexMismatch(
+            f"The index {folder} was built with the encoder {manifest.fingerprint}, not {encoder_fingerprint}. "
+            "Run `make index` to build it with this one."
+        )
+
+    def lines(name: str) -> list[dict[str, str]]:
+        return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+    documents: dict[str, dict[str, Document]] = {}
+    for path in sorted((folder / "documents").glob("*/*.md")):
+        doc_id, language = path.parent.name, path.stem
+        document = parse_document(read_text(path), doc_id=doc_id, language=language, path=path)
+        documents.setdefault(doc_id, {})[language] = document
+    entries = tuple((row[0], row[1]) for row in lines("entries"))  # type: ignore[index]
+    passages = tuple(Passage(**{**row, "path": tuple(row["path"])}) for row in lines("passages"))  # type: ignore[arg-type]
+    passage_entries = np.load(folder / "passage_entries.npy")
+    key_entries = np.load(folder / "key_entries.npy")
+    with np.load(folder / "language_means.npz") as stored:
+        means = {name: stored[name].astype(np.float32) for name in stored.files}
+    return Snapshot(
+        manifest=manifest,
+        documents=documents,
+        entries=entries,
+        passages=passages,
+        passage_entries=passage_entries,
+        passage_ranges=_ranges(passage_entries, len(entries)),
+        passage_texts=EncodedTexts.load(folder, "passages"),
+        passage_index=DenseIndex.load(folder / "passages.faiss"),
+        sentence_spans=np.load(folder / "sentence_spans.npy"),
+        sentence_ranges=_ranges(np.load(folder / "sentence_passages.npy"), len(passages)),
+        sentence_texts=EncodedTexts.load(folder, "sentences"),
+        keys=tuple(BankQuestion(**row) for row in lines("keys")),
+        key_entries=key_entries,
+        key_ranges=_ranges(key_entries, len(entries)),
+        key_texts=EncodedTexts.load(folder, "keys"),
+        key_vectors=np.load(folder / "keys.centred.npy", mmap_mode="r"),
+        key_index=DenseIndex.load(folder / "keys.faiss"),
+        negatives=tuple(Negative(**row) for row in lines("negatives")),
+        negative_vectors=np.load(folder / "negatives.centred.npy", mmap_mode="r"),
+        language_means=means,
+        lexical_text=_read_lexical(folder / "lexical_text"),
+        lexical_key=_read_lexical(folder / "lexical_key"),
+    )
+
+
+def _read_lexical(folder: Path) -> dict[str, LexicalIndex]:
+    if not folder.is_dir():
+        return {}
+    return {path.name: LexicalIndex.load(path.name, path) for path in sorted(folder.iterdir())}
+
+

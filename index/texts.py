@@ -1,0 +1,104 @@
+"""Texts encoded once and stored: sentence vectors, and token vectors as int8, memory-mapped."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from index.encoder import Encoded, Encoder, Side
+
+_INT8 = np.float32(127.0)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTexts:
+    """n texts in order.
+
+    `vectors` float32 (n, d) of unit length; `tokens` int8 (t, d), 127 times the unit vectors; text i owns tokens
+    `offsets[i]:offsets[i + 1]`; `weights` float32 (t,), summing to 1 for each text; `digests` uint8 (n, 16) name
+    text and side, so that what has not changed need not be encoded again.
+    """
+
+    vectors: npt.NDArray[np.float32]
+    tokens: npt.NDArray[np.int8]
+    offsets: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+    digests: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def row(self, number: int) -> Encoded:
+        """Text `number`, its tokens as float32 again."""
+        start, end = int(self.offsets[number]), int(self.offsets[number + 1])
+        return Encoded(self.vectors[number], self.tokens[start:end] / _INT8, self.weights[start:end])
+
+    def save(self, folder: Path, name: str) -> None:
+        for part in ("vectors", "tokens", "offsets", "weights", "digests"):
+            np.save(folder / f"{name}.{part}.npy", getattr(self, part))
+
+    @classmethod
+    def load(cls, folder: Path, name: str) -> EncodedTexts:
+        parts = ("vectors", "tokens", "offsets", "weights", "digests")
+        return cls(*(np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in parts))
+
+
+def digest(text: str, side: Side) -> bytes:
+    return hashlib.blake2b(f"{side}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def encode_texts(
+    encoder: Encoder,
+    texts: Sequence[str],
+    side: Side,
+    known: Callable[[bytes], Encoded | None],
+    threads: int,
+    advance: Callable[[int], None],
+) -> tuple[EncodedTexts, int]:
+    """Encode what `known` does not have yet; `advance` hears of each text done. Returns texts and how many were new."""
+    digests = [digest(text, side) for text in texts]
+    kept = [known(key) for key in digests]
+    fresh: Iterator[Encoded] = encoder.encode_many(
+        (text for text, row in zip(texts, kept, strict=True) if row is None), side, threads
+    )
+    vectors = np.zeros((len(texts), encoder.dimension), np.float32)
+    tokens: list[npt.NDArray[np.int8]] = []
+    weights: list[npt.NDArray[np.float32]] = []
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    new = 0
+    for number, old in enumerate(kept):
+        row = old if old is not None else next(fresh)
+        new += old is None
+        vectors[number] = row.sentence
+        tokens.append(np.clip(np.rint(row.tokens * _INT8), -127, 127).astype(np.int8))
+        weights.append(row.weights)
+        offsets[number + 1] = offsets[number] + len(row.weights)
+        advance(1)
+    return (
+        EncodedTexts(
+            vectors,
+            np.concatenate(tokens) if tokens else np.zeros((0, encoder.dimension), np.int8),
+            offsets,
+            np.concatenate(weights).astype(np.float32) if weights else np.zeros(0, np.float32),
+            np.frombuffer(b"".join(digests), np.uint8).reshape(len(texts), 16),
+        ),
+        new,
+    )
+
+
+def known_rows(blocks: Sequence[EncodedTexts]) -> Callable[[bytes], Encoded | None]:
+    """Looks a digest up in blocks encoded earlier with the same encoder."""
+    places = {
+        bytes(block.digests[number]): (block, number) for block in blocks for number in range(len(block))
+    }
+
+    def known(key: bytes) -> Encoded | None:
+        place = places.get(key)
+        return None if place is None else place[0].row(place[1])
+
+    return known

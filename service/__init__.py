@@ -1,0 +1,1 @@
+"""How we answer: the pipeline, the HTTP service and its channels."""

@@ -1,0 +1,174 @@
+"""Serve over HTTP, or ask from the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from corpus.errors import CorpusError
+from index.errors import IndexProblem
+from service.answers import Answer
+from service.engine import make_encoder, make_pipeline
+from service.pipeline import Ask, Pipeline, UnknownDocument, UnknownLanguage
+from service.settings import Settings, settings
+from service.texts import texts
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    import uvicorn
+
+    from service.app import create_app
+
+    chosen = _chosen(arguments)
+    uvicorn.run(create_app(chosen), host=chosen.host, port=chosen.port, server_header=False, log_level="info")
+    return 0
+
+
+def _chosen(arguments: argparse.Namespace) -> Settings:
+    given = {name: getattr(arguments, name, None) for name in ("host", "port")}
+    return settings().model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+def _ensure(arguments: argparse.Namespace) -> int:
+    """Build the index when it is missing or stale."""
+    from index.__main__ import main as index_main
+
+    chosen = settings()
+    sys.argv = [
+        "index", "build", "--corpus", str(chosen.corpus_dir), "--out", str(chosen.index_dir),
+        "--encoder", chosen.encoder, "--model-dir", str(chosen.model_dir),
+        "--threads", str(chosen.build_threads), "--keep", str(chosen.snapshots_kept),
+    ]  # fmt: skip
+    return index_main()
+
+
+def _pipeline() -> Pipeline:
+    chosen = settings()
+    return make_pipeline(chosen, make_encoder(chosen))
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    if arguments.batch is not None:
+        return _ask_batch(arguments)
+    if not arguments.question or not arguments.question.strip():
+        print("There is no question. Pass one in quotes, or --batch FILE.", file=sys.stderr)
+        return 2
+    pipeline = _pipeline()
+    answer = pipeline.answer(Ask(arguments.question.strip(), arguments.language, arguments.top_k))
+    if arguments.json:
+        print(json.dumps(_as_json(answer, pipeline), ensure_ascii=False, indent=2))
+    else:
+        print(_as_text(answer))
+    return 0
+
+
+def _as_json(answer: Answer, pipeline: Pipeline) -> dict[str, object]:
+    from uuid import uuid4
+
+    from service.app import index_out
+    from service.schemas import answer_out
+
+    return answer_out(answer, uuid4().hex, index_out(pipeline.snapshot)).model_dump(mode="json")
+
+
+def _as_text(answer: Answer) -> str:
+    from service.schemas import citation_out
+
+    told = texts(answer.language.code)
+    lines = [f"{answer.outcome} ({answer.confidence:.0%})"]
+    if answer.message:
+        lines.append(answer.message)
+    for number, passage in enumerate(answer.passages or answer.related, start=1):
+        shown, cited = passage.shown, citation_out(passage.citation)
+        lines += ["", f"[{number}] {shown.entry.heading}", f"    “{shown.quote}”"]
+        if shown.document.language != passage.citation.document.language:
+            lines.append(f"    {told['chat']['original']}: “{cited.quote}”")
+        lines += [f"    {cited.title}, {cited.entry_id}", f"    {cited.url}"]
+        lines += [f"    {note.message}" for note in passage.notes]
+    return "\n".join(lines)
+
+
+_COLUMNS = ("outcome", "confidence", "language", "quote", "reference_quote", "doc_id", "entry_id", "url", "message")
+
+
+def _ask_batch(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    if arguments.out is None:
+        print("--batch needs --out FILE to write the answers to.", file=sys.stderr)
+        return 2
+    with arguments.batch.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        if "question" not in (reader.fieldnames or []):
+            found = ", ".join(reader.fieldnames or []) or "none"
+            print(f"{arguments.batch} has the columns {found}. Add a column `question`.", file=sys.stderr)
+            return 1
+        rows = list(reader)
+        columns = [name for name in reader.fieldnames or [] if name not in _COLUMNS]
+    pipeline = _pipeline()
+    # Written beside and renamed, so that a batch that is stopped leaves no half file.
+    handle, name = tempfile.mkstemp(dir=arguments.out.resolve().parent, suffix=".csv")
+    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [*columns, *_COLUMNS], extrasaction="ignore")
+        writer.writeheader()
+        for row in tqdm(rows, unit=" questions", disable=not sys.stderr.isatty()):
+            question = (row.get("question") or "").strip()
+            writer.writerow({**row, **(_row(pipeline.answer(Ask(question, arguments.language, 1))) if question else {})})
+    os.chmod(name, 0o644)
+    os.replace(name, arguments.out)
+    print(f"{len(rows)} questions answered in {arguments.out}")
+    return 0
+
+
+def _row(answer: Answer) -> dict[str, object]:
+    from service.schemas import citation_out
+
+    row: dict[str, object] = {
+        "outcome": answer.outcome,
+        "confidence": round(answer.confidence, 4),
+        "language": answer.language.code,
+        "message": answer.message or "",
+    }
+    for passage in (answer.passages or answer.related)[:1]:
+        cited = citation_out(passage.citation)
+        row |= {"quote": passage.shown.quote, "reference_quote": cited.quote}
+        row |= {"doc_id": cited.doc_id, "entry_id": cited.entry_id, "url": cited.url}
+    return row
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    serve = commands.add_parser("serve", help="serve over HTTP; settings come from the environment")
+    serve.add_argument("--host", help="address, before HOST")
+    serve.add_argument("--port", type=int, help="port, before PORT")
+    serve.set_defaults(run=_serve)
+    ensure = commands.add_parser("ensure-index", help="build the index when it is missing or stale")
+    ensure.set_defaults(run=_ensure)
+    ask = commands.add_parser("ask", help="answer one question, or a file of them")
+    ask.add_argument("question", nargs="?", help="the question")
+    ask.add_argument("--language", help="language to answer in (ISO 639-1); the question's own when not given")
+    ask.add_argument("--top-k", type=int, default=3, choices=range(1, 11), metavar="1..10", help="passages, default 3")
+    ask.add_argument("--json", action="store_true", help="print what the HTTP service would answer")
+    ask.add_argument("--batch", type=Path, metavar="IN.csv", help="a CSV file with a column `question`")
+    ask.add_argument("--out", type=Path, metavar="OUT.csv", help="where the answers of --batch go")
+    ask.set_defaults(run=_ask)
+    return parser
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        return int(arguments.run(arguments))
+    except (CorpusError, IndexProblem, UnknownLanguage, UnknownDocument, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,298 @@
+"""The HTTP service, as the contract has it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, FastAPI, Query as Parameter, Request, Response
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+
+from corpus.detection import detector
+from corpus.documents import Document, reference_document
+from corpus.languages import EU_LANGUAGES, LANGUAGES
+from index.errors import IndexProblem
+from index.retrieval import Query
+from index.snapshot import Snapshot
+from service.citations import verify_citation
+from service.engine import Engine, make_encoder, make_pipeline
+from service.limits import BodyLimit, SecurityHeaders
+from service.observability import ANSWER_SECONDS, ANSWERS, FEEDBACK, QUESTIONS_REFUSED, metrics_response
+from service.pipeline import Ask, UnknownDocument, UnknownLanguage
+from service.problems import PROBLEM_RESPONSES, Refusal, install_problem_handlers
+from service.schemas import (
+    AnswerRequest,
+    AnswerResponse,
+    DocumentInfo,
+    DocumentResponse,
+    DocumentsResponse,
+    EntryOut,
+    FeedbackRequest,
+    FeedbackResponse,
+    Health,
+    HitOut,
+    IndexOut,
+    LanguageInfo,
+    LanguageOut,
+    LanguagesResponse,
+    SearchResponse,
+    VerifyRequest,
+    VerifyResponse,
+    VersionInfo,
+    answer_out,
+)
+from service.settings import Settings
+from service.texts import text_languages, texts
+from service.version import VERSION
+
+_WEB = Path(__file__).parent / "web"
+
+DESCRIPTION = """Answers questions on the General-Purpose AI Code of Practice in the languages of the Union, quoted
+to the character, each with a citation that can be checked by slicing the cited document."""
+
+router = APIRouter(responses=PROBLEM_RESPONSES)
+
+
+def _engine(request: Request) -> Engine:
+    engine: Engine | None = request.app.state.engine
+    if engine is None:
+        raise Refusal(503, str(request.app.state.unready), headers={"Retry-After": "30"})
+    return engine
+
+
+def index_out(snapshot: Snapshot) -> IndexOut:
+    manifest = snapshot.manifest
+    return IndexOut(version=manifest.version, built=manifest.built, encoder=manifest.fingerprint)
+
+
+def _check_length(text: str, settings: Settings, field: str) -> None:
+    if len(text) > settings.max_question_chars:
+        detail = f"{field} has {len(text)} characters. Use at most {settings.max_question_chars}."
+        raise Refusal(422, detail, field)
+
+
+@router.post("/v1/answers", tags=["answers"], summary="Answer a question with quotes and citations")
+async def answers(body: AnswerRequest, request: Request) -> AnswerResponse:
+    engine, settings = _engine(request), request.app.state.settings
+    _check_length(body.question, settings, "question")
+    started = perf_counter()
+    documents = None if body.documents is None else tuple(body.documents)
+    ask = Ask(body.question, body.language, body.top_k, documents, body.as_of)
+    try:
+        answer = await engine.answer(ask)
+    except UnknownLanguage as error:
+        raise Refusal(422, str(error), "language") from error
+    except UnknownDocument as error:
+        raise Refusal(422, str(error), "documents") from error
+    except Refusal:
+        QUESTIONS_REFUSED.inc()
+        raise
+    ANSWER_SECONDS.observe(perf_counter() - started)
+    ANSWERS.labels(outcome=answer.outcome, language=answer.language.code).inc()
+    return answer_out(answer, uuid4().hex, index_out(engine.snapshot))
+
+
+@router.get("/v1/search", tags=["answers"], summary="Ranked passages, without judgement")
+async def search(
+    request: Request,
+    q: Annotated[str, Parameter(min_length=1, description="The question")],
+    k: Annotated[int, Parameter(ge=1, le=100, description="At most so many passages")] = 10,
+    language: Annotated[str | None, Parameter(pattern="^[a-z]{2}$", description="Language of the question")] = None,
+    documents: Annotated[str | None, Parameter(description="Document ids, separated by commas")] = None,
+) -> SearchResponse:
+    engine, settings = _engine(request), request.app.state.settings
+    text = q.strip()
+    if not text:
+        raise Refusal(422, "q is empty. Pass a question.", "q")
+    _check_length(text, settings, "q")
+    if language is not None and language not in LANGUAGES:
+        raise Refusal(422, f"The language {language!r} is unknown. Use one of {', '.join(LANGUAGES)}.", "language")
+    chosen = None if documents is None else tuple(part.strip() for part in documents.split(",") if part.strip())
+    for doc_id in chosen or ():
+        if doc_id not in engine.snapshot.documents:
+            known = ", ".join(engine.snapshot.documents)
+            raise Refusal(422, f"The document {doc_id!r} is unknown. Use some of {known}.", "documents")
+    detected = detector(settings.language_detector).detect(text)
+    hits = await engine.search(Query(text, language or detected.code, chosen), k)
+    stated = LanguageOut(code=language, confidence=1.0, source="stated") if language else None
+    return SearchResponse(
+        query=text,
+        language=stated or LanguageOut(code=detected.code, confidence=round(detected.confidence, 4), source="detected"),
+        hits=[
+            HitOut(
+                rank=rank,
+                doc_id=hit.passage.doc_id,
+                entry_id=hit.passage.entry_id,
+                passage_id=hit.passage.passage_id,
+                language=hit.passage.language,
+                score=round(hit.score, 6),
+                text=hit.passage.text,
+            )
+            for rank, hit in enumerate(hits, start=1)
+        ],
+        index=index_out(engine.snapshot),
+    )
+
+
+@router.get("/v1/languages", tags=["corpus"], summary="Languages that are understood, and what stands in them")
+async def languages(request: Request) -> LanguagesResponse:
+    snapshot = _engine(request).snapshot
+    questions: dict[str, int] = {}
+    for key in snapshot.keys:
+        questions[key.language] = questions.get(key.language, 0) + 1
+    return LanguagesResponse(
+        languages=[
+            LanguageInfo(
+                code=code,
+                name=name,
+                eu=code in EU_LANGUAGES,
+                documents=[doc_id for doc_id, versions in snapshot.documents.items() if code in versions],
+                questions=questions.get(code, 0),
+            )
+            for code, name in LANGUAGES.items()
+        ]
+    )
+
+
+@router.get("/v1/documents", tags=["corpus"], summary="The documents of the corpus")
+async def documents(request: Request) -> DocumentsResponse:
+    snapshot = _engine(request).snapshot
+    return DocumentsResponse(
+        documents=[_document_info(versions) for versions in snapshot.documents.values()], index=index_out(snapshot)
+    )
+
+
+def _document_info(versions: dict[str, Document]) -> DocumentInfo:
+    reference = reference_document(versions)
+    return DocumentInfo(
+        doc_id=reference.doc_id,
+        title=reference.title,
+        url=reference.url,
+        publisher=reference.publisher,
+        authority=reference.authority,
+        licence=reference.licence,
+        published=reference.published,
+        retrieved=reference.retrieved,
+        reference_language=reference.language,
+        entries=len(reference.entries),
+        versions=[
+            VersionInfo(language=v.language, title=v.title, authority=v.authority, sha256=v.sha256)
+            for v in versions.values()
+        ],
+    )
+
+
+@router.get("/v1/documents/{doc_id}", tags=["corpus"], summary="One document as stored, with its entries")
+async def document(
+    doc_id: str,
+    request: Request,
+    language: Annotated[str | None, Parameter(description="Which version; the reference version when not given")] = None,
+) -> DocumentResponse:
+    snapshot = _engine(request).snapshot
+    versions = snapshot.documents.get(doc_id)
+    if versions is None:
+        raise Refusal(404, f"The document {doc_id!r} is unknown. Use one of {', '.join(snapshot.documents)}.")
+    if language is not None and language not in versions:
+        raise Refusal(404, f"{doc_id} has no version in {language!r}. Use one of {', '.join(versions)}.")
+    found = versions[language] if language is not None else reference_document(versions)
+    return DocumentResponse(
+        **{
+            name: getattr(found, name)
+            for name in DocumentResponse.model_fields
+            if name != "entries"
+        },
+        entries=[
+            EntryOut(
+                entry_id=entry.entry_id,
+                heading=list(entry.path),
+                reference=entry.reference,
+                url=entry.url or found.url,
+                text=found.body(entry),
+                start=entry.start,
+                end=entry.end,
+            )
+            for entry in found.entries
+        ],
+    )
+
+
+@router.post("/v1/citations/verify", tags=["corpus"], summary="Does a citation hold to the character?")
+async def verify(body: VerifyRequest, request: Request) -> VerifyResponse:
+    return verify_citation(body, _engine(request).snapshot)
+
+
+@router.post("/v1/feedback", tags=["answers"], summary="Say whether an answer helped", status_code=202)
+async def feedback(body: FeedbackRequest) -> FeedbackResponse:
+    FEEDBACK.labels(helpful=str(body.helpful).lower()).inc()
+    return FeedbackResponse(accepted=True)
+
+
+@router.get("/v1/texts/{language}", tags=["interface"], summary="Texts of the user interface")
+async def interface_texts(language: str) -> dict[str, dict[str, str]]:
+    if language not in text_languages():
+        raise Refusal(404, f"There are no texts in {language!r}. Use one of {', '.join(text_languages())}.")
+    return texts(language)
+
+
+@router.get("/healthz", tags=["operation"], summary="The process is alive")
+async def healthz() -> Health:
+    return Health(status="ok")
+
+
+@router.get("/readyz", tags=["operation"], summary="Questions can be answered; if not, why", responses={503: {"model": Health}})
+async def readyz(request: Request, response: Response) -> Health:
+    engine: Engine | None = request.app.state.engine
+    if engine is None:
+        response.status_code = 503
+        return Health(status="unready", reason=str(request.app.state.unready))
+    return Health(status="ok", index=index_out(engine.snapshot))
+
+
+@router.get("/metrics", tags=["operation"], summary="Prometheus metrics", response_class=Response)
+async def metrics() -> Response:
+    return metrics_response()
+
+
+@router.get("/", include_in_schema=False)
+async def page() -> FileResponse:
+    return FileResponse(_WEB / "index.html")
+
+
+def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = None) -> FastAPI:
+    """The application. The index is loaded at start; without one it serves `/healthz` and says why it is not ready."""
+
+    def load_engine(chosen: Settings) -> Engine:
+        return Engine(chosen, make_pipeline(chosen, make_encoder(chosen)))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            app.state.engine = (load or load_engine)(settings)
+        except IndexProblem as error:
+            app.state.unready = error
+        yield
+        app.state.engine = None
+
+    app = FastAPI(
+        title="GPAI Code of Practice: questions and answers",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
+    )
+    app.state.settings = settings
+    app.state.engine = None
+    app.state.unready = "The index is being loaded."
+    install_problem_handlers(app)
+    app.include_router(router)
+    app.mount("/static", StaticFiles(directory=_WEB), name="static")
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+

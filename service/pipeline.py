@@ -1,0 +1,155 @@
+"""From a question to an answer, as a list: detect, search, judge, quote, note."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import numpy as np
+
+from corpus.detection import Detector
+from corpus.documents import Document, reference_document
+from corpus.languages import LANGUAGES
+from index.hybrid import HybridRetriever
+from index.quotes import Quote, select_quotes
+from index.retrieval import Query, RankedEntry, Ranking
+from index.snapshot import Snapshot
+from service.answers import Answer, AnswerPassage, Citation, LanguageSource, QuestionLanguage
+from service.confidence import Judge, Verdict
+from service.dates import date_notes
+from service.texts import texts
+
+
+class UnknownDocument(ValueError):  # noqa: N818 - said to the client as it is
+    """A document id that the index does not have."""
+
+
+class UnknownLanguage(ValueError):  # noqa: N818 - said to the client as it is
+    """A language that we do not speak of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked. `language` is the one to answer in, None for the question's own; `documents` limits the search;
+    `as_of` is the day that dates are compared with, None for today (UTC)."""
+
+    question: str
+    language: str | None = None
+    top_k: int = 3
+    documents: tuple[str, ...] | None = None
+    as_of: date | None = None
+
+
+class Pipeline:
+    """Answers from one snapshot. Thread-safe."""
+
+    def __init__(self, retriever: HybridRetriever, judge: Judge, detector: Detector, mailbox: str) -> None:
+        self.retriever = retriever
+        self._judge = judge
+        self._detector = detector
+        self._mailbox = mailbox
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.retriever.snapshot
+
+    def answer(self, ask: Ask) -> Answer:
+        """Raises UnknownLanguage or UnknownDocument, naming the value and what is known."""
+        self._check(ask)
+        asked_in, answer_in = self._languages(ask)
+        ranking = self.retriever.rank(Query(ask.question, asked_in.code, ask.documents))
+        verdict = self._judge.judge(ranking)
+        passages = self._passages(ranking, verdict, answer_in, ask)
+        answered = verdict.outcome == "answered"
+        return Answer(
+            question=ask.question,
+            language=asked_in if ask.language is None else QuestionLanguage(ask.language, 1.0, "stated"),
+            outcome=verdict.outcome,
+            confidence=verdict.confidence,
+            message=None if answered else self._message(verdict, passages, answer_in),
+            passages=passages if answered else (),
+            related=() if answered else passages,
+            index_version=self.snapshot.manifest.version,
+        )
+
+    def _check(self, ask: Ask) -> None:
+        if ask.language is not None and ask.language not in LANGUAGES:
+            raise UnknownLanguage(f"The language {ask.language!r} is unknown. Use one of {', '.join(LANGUAGES)}, or null.")
+        known = self.snapshot.documents
+        for doc_id in ask.documents or ():
+            if doc_id not in known:
+                raise UnknownDocument(f"The document {doc_id!r} is unknown. Use some of {', '.join(known)}, or null.")
+
+    def _languages(self, ask: Ask) -> tuple[QuestionLanguage, str]:
+        """The language the question is in, and the one to answer in. One stated by the client always wins."""
+        if ask.language is not None:
+            detected = self._detector.detect(ask.question)
+            # The question may be in another language than the answer is wanted in; a sure detection says which.
+            code = detected.code if detected.confidence >= 0.9 else ask.language
+            source: LanguageSource = "detected" if detected.confidence >= 0.9 else "stated"
+            return QuestionLanguage(code, detected.confidence, source), ask.language
+        detected = self._detector.detect(ask.question)
+        return QuestionLanguage(detected.code, detected.confidence, "detected"), detected.code
+
+    def _passages(
+        self, ranking: Ranking, verdict: Verdict, language: str, ask: Ask
+    ) -> tuple[AnswerPassage, ...]:
+        if verdict.outcome in ("no_match", "out_of_scope"):
+            return ()
+        today = ask.as_of or datetime.now(UTC).date()
+        chosen = ranking.entries[: ask.top_k]
+        return tuple(
+            self._passage(entry, confidence, ranking, language, today)
+            for entry, confidence in zip(chosen, _shares(chosen, verdict.confidence), strict=True)
+        )
+
+    def _passage(
+        self, ranked: RankedEntry, confidence: float, ranking: Ranking, language: str, today: date
+    ) -> AnswerPassage:
+        versions = self.snapshot.documents[ranked.doc_id]
+        reference = reference_document(versions)
+        shown = versions.get(language, reference)
+        wanted = (reference.language, shown.language)
+        quotes = select_quotes(self.snapshot, ranking.encoded, (ranked.doc_id, ranked.entry_id), wanted)
+        citation = self._citation(reference, ranked.entry_id, quotes[reference.language])
+        return AnswerPassage(
+            confidence=confidence,
+            shown=self._citation(shown, ranked.entry_id, quotes.get(shown.language, quotes[reference.language])),
+            citation=citation,
+            notes=date_notes(citation.text, reference.language, reference.published, today, language),
+        )
+
+    def _citation(self, document: Document, entry_id: str, quote: Quote) -> Citation:
+        passage = self.snapshot.passages[quote.passage_row]
+        return Citation(
+            document=document,
+            entry=document.entry(entry_id),
+            passage_id=passage.passage_id,
+            passage_start=passage.start,
+            passage_end=passage.end,
+            start=quote.start - passage.start,
+            end=quote.end - passage.start,
+        )
+
+    def _message(self, verdict: Verdict, passages: tuple[AnswerPassage, ...], language: str) -> str:
+        told = texts(language)["answers"]
+        if verdict.outcome == "low_confidence" and len(passages) > 1 and _close(passages):
+            first, second = (passage.shown.entry.heading for passage in passages[:2])
+            return told["two_close"].format(first=first, second=second, mailbox=self._mailbox)
+        return told[verdict.outcome].format(mailbox=self._mailbox)
+
+
+_GAP_SCALE = 8.0  # of the fused score, in logits: two entries equally high share the confidence
+_CLOSE = 0.8
+
+
+def _shares(entries: tuple[RankedEntry, ...], confidence: float) -> list[float]:
+    """Each entry's confidence: the first one's, less with the distance to it in fused score."""
+    if not entries:
+        return []
+    top = entries[0].score
+    return [confidence * float(np.exp(_GAP_SCALE * (entry.score - top))) for entry in entries]
+
+
+def _close(passages: tuple[AnswerPassage, ...]) -> bool:
+    return passages[1].confidence >= _CLOSE * passages[0].confidence

@@ -1,0 +1,71 @@
+"""Errors over HTTP: application/problem+json (RFC 9457), the same shape at every endpoint, never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from service.schemas import FieldError, Problem
+
+_log = logging.getLogger(__name__)
+
+
+class Refusal(Exception):  # noqa: N818 - an answer to the client, not a fault
+    """Said to the client: a status, what is wrong and the remedy."""
+
+    def __init__(self, status: int, detail: str, field: str | None = None, headers: dict[str, str] | None = None):
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.field = field
+        self.headers = headers
+
+
+def problem_response(
+    status: int, detail: str, errors: list[FieldError] | None = None, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    title = HTTPStatus(status).phrase
+    body = Problem(type="about:blank", title=title, status=status, detail=detail, errors=errors or [])
+    return JSONResponse(
+        body.model_dump(), status_code=status, headers=headers, media_type="application/problem+json"
+    )
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    @app.exception_handler(Refusal)
+    async def refused(_: Request, error: Refusal) -> JSONResponse:
+        fields = [FieldError(field=error.field, message=error.detail)] if error.field else []
+        return problem_response(error.status, error.detail, fields, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        fields = [FieldError(field=_field(item["loc"]), message=str(item["msg"])) for item in error.errors()]
+        named = "; ".join(f"{field.field}: {field.message}" for field in fields)
+        return problem_response(422, f"The request is not valid. {named}", fields)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers) if error.headers else None
+        return problem_response(error.status_code, str(error.detail), headers=headers)
+
+    @app.exception_handler(Exception)
+    async def fault(_: Request, error: Exception) -> JSONResponse:
+        _log.error("Unhandled fault: %s", type(error).__name__, exc_info=error)
+        return problem_response(500, "Something went wrong on our side. Try again; if it stays, report the time.")
+
+
+def _field(location: tuple[Any, ...]) -> str:
+    parts = [str(part) for part in location if part not in ("body", "query", "path")]
+    return ".".join(parts) or "body"
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {"model": Problem, "description": HTTPStatus(code).phrase, "content": {"application/problem+json": {}}}
+    for code in (400, 404, 413, 422, 503)
+}

@@ -1,0 +1,51 @@
+"""Settings, read from the environment and an optional `.env` file; names carry their unit."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_HERE = Path(__file__).parent
+_ROOT = _HERE.parent
+
+
+class Settings(BaseSettings):
+    """Each field is an environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="forbid", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address that the service listens on")
+    port: int = Field(8000, ge=0, le=65535, description="Port that the service listens on")
+    corpus_dir: Path = Field(_ROOT / "corpus", description="Folder with the documents and question banks")
+    index_dir: Path = Field(_ROOT / "index" / "snapshots", description="Folder with the index snapshots")
+    model_dir: Path = Field(_ROOT / "index" / "models", description="Folder where the default encoder is generated")
+    encoder: str = Field(
+        "default",
+        description="`default`, or a sentence-transformers model by hub id or local folder (needs `make models`)",
+    )
+    encoder_query_prompt: str | None = Field(None, description="Query prompt of that model; its own when not set")
+    encoder_passage_prompt: str | None = Field(None, description="Passage prompt of that model; its own when not set")
+    language_detector: Literal["py3langid", "langdetect"] = Field(
+        "py3langid", description="Which library detects the question's language"
+    )
+    build_threads: int = Field(2, ge=1, le=64, description="Threads that encode while an index is built")
+    snapshots_kept: int = Field(2, ge=0, description="Old index snapshots kept beside the current one")
+    mailbox: str = Field(
+        "EU-AIOFFICE-CODE-SIGNATURES@ec.europa.eu", description="Where people are sent with what is not answered"
+    )
+    max_question_chars: int = Field(2000, ge=1, description="Longest question accepted, in characters")
+    max_body_bytes: int = Field(65536, ge=1024, description="Largest request body accepted, in bytes")
+    answer_cache_entries: int = Field(4096, ge=0, description="Answers kept for repeated questions; 0 keeps none")
+    concurrent_questions: int = Field(4, ge=1, description="Questions worked on at the same time in one process")
+    queued_questions: int = Field(64, ge=0, description="Questions that may wait beyond those; more get 503")
+    timeout_ms: int = Field(10000, ge=1, description="Longest time for one question, in milliseconds")
+
+
+@cache
+def settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()

@@ -1,0 +1,3 @@
+"""The one place that names the version (semantic versioning)."""
+
+VERSION = "0.1.0"
