@@ -73,13 +73,18 @@ def read_collection(corpus: Path) -> Collection:
             continue
         doc_id, language = path.parent.name, path.stem
         if doc_id == UNANSWERED:
-            known = set(NEGATIVE_KINDS)
+            known = answering = set(NEGATIVE_KINDS)
         else:
-            known = {entry.entry_id for document in versions.get(doc_id, {}).values() for entry in document.entries}
+            entries = [entry for document in versions.get(doc_id, {}).values() for entry in document.entries]
+            known = {entry.entry_id for entry in entries}
+            answering = {entry.entry_id for entry in entries if entry.end > entry.start}
         for key, text, line in rows:
             if key not in known:
                 listed = ", ".join(sorted(known)[:8]) or "none: the document is missing"
                 problems.append(Problem(path, line, f"{key!r} is unknown in {doc_id!r}", f"Known: {listed} ..."))
+            elif key not in answering:
+                what = f"The entry {key!r} has no text of its own"
+                problems.append(Problem(path, line, what, "Move the question to the part that answers it"))
             elif doc_id == UNANSWERED:
                 negatives.append(Negative(key, language, text))
             else:

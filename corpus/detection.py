@@ -17,13 +17,13 @@ from corpus.languages import LANGUAGES
 
 # A script that one of our languages alone uses decides: a naive Bayes model trained on bytes does not know that.
 _SCRIPTS = (
-    ("ja", re.compile(r"[\u3040-\u30ff]")),
     ("ko", re.compile(r"[\uac00-\ud7af\u1100-\u11ff]")),
     ("el", re.compile(r"[\u0370-\u03ff\u1f00-\u1fff]")),
     ("hi", re.compile(r"[\u0900-\u097f]")),
     ("ar", re.compile(r"[\u0600-\u06ff]")),
-    ("zh", re.compile(r"[\u4e00-\u9fff]")),
+    ("zh", re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")),
 )
+_KANA = re.compile(r"[\u3040-\u30ff]")
 _MIN_SHARE = 0.3
 
 
@@ -52,7 +52,8 @@ class NaiveBayesDetector:
         letters = sum(character.isalpha() for character in text)
         for code, script in _SCRIPTS:
             if letters and len(script.findall(text)) >= _MIN_SHARE * letters:
-                return Detection(code, 1.0)
+                # Japanese may be written with few kana, Chinese with none.
+                return Detection("ja" if code == "zh" and _KANA.search(text) else code, 1.0)
         code, confidence = self._identifier.classify(text)
         return Detection(str(code), min(1.0, float(confidence)))
 

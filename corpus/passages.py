@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from corpus.documents import Document, Entry
 from corpus.sentences import sentence_spans
 
-SPLITTER = "paragraphs-sentences-3"
+SPLITTER = "paragraphs-sentences-4"
 """Names this way of splitting; part of an index's version."""
 
 MAX_CHARS = 1200

@@ -60,6 +60,9 @@ def read_bank(path: Path) -> list[tuple[str, str, int]]:
     seen: dict[str, int] = {}
     for key, value in root.value if root is not None else []:
         line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            problems.append(Problem(path, line, "The key is no entry id", 'Write `entry-id:` and below it `  - "..."`'))
+            continue
         if not isinstance(value, yaml.SequenceNode):
             problems.append(Problem(path, line, f"{key.value!r} holds no list", 'Write its questions as `  - "..."`'))
             continue

@@ -16,7 +16,10 @@ from corpus.sources.parts import SourceFile
 Kind = Literal["pdf", "docx", "formex", "eurlex", "page", "jsonl", "markdown"]
 
 _HEAD_BYTES = 4096
-_ROOT = re.compile(rb"\s*(?:<\?xml.*?\?>\s*)?(?:(?:<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\])?[^>]*>|<\?.*?\?>)\s*)*<([A-Za-z][\w.:-]*)", re.DOTALL)
+_ROOT = re.compile(
+    rb"\s*(?:<\?xml.*?\?>\s*)?(?:(?:<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\])?[^>]*>|<\?.*?\?>)\s*)*<([A-Za-z][\w.:-]*)",
+    re.DOTALL,
+)
 _READS = "EUR-Lex HTML, Formex XML, Commission pages (HTML), PDF, DOCX, Markdown and JSON Lines"
 
 

@@ -3,7 +3,7 @@
 NFKC, lower case, split at everything that is no letter or digit (so at hyphens and apostrophes, which splits
 elisions and Maltese articles), stemmed where Snowball knows the language or a close one, accents folded. Both the
 stem of the word and that of the word without accents are terms, so a question typed without accents still matches.
-Chinese, Japanese and Korean become pairs of characters.
+Chinese, Japanese and Korean become pairs of characters, also where Latin letters stand among them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import unicodedata
 
 import Stemmer
 
+ANALYSIS = "terms-2"
+"""Names this way of analysing; part of an index's version."""
+
 _STEMMERS = {
     "ar": "arabic", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish",
     "et": "estonian", "fi": "finnish", "fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian",
@@ -23,16 +26,19 @@ _STEMMERS = {
     "hr": "serbian", "sk": "czech", "uk": "russian",
 }  # fmt: skip
 _TRUNCATED = {"bg": 6, "lv": 6, "mt": 6, "sl": 6}
-_WORD = re.compile(r"[^\W_]+")
-_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+_CJK = "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
+# Vowel signs of Devanagari, or the dot that lower() leaves of a Turkish capital I, are no letters but part of a word.
+_MARKS = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
+_WORD = re.compile(rf"(?P<cjk>[{_CJK}]+)|[^\W_{_CJK}](?:[^\W_{_CJK}]|[{_MARKS}])*")
 _local = threading.local()
 
 
 def terms(text: str, language: str) -> list[str]:
     """The terms of a text in order, repeated as they are repeated; single letters are left out."""
     found: list[str] = []
-    for word in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
-        if _CJK.fullmatch(word):
+    for match in _WORD.finditer(unicodedata.normalize("NFKC", text).lower()):
+        word = match.group()
+        if match["cjk"]:
             found.extend(word[i : i + 2] for i in range(max(1, len(word) - 1)))
         elif len(word) > 1 or word.isdigit():
             stem, folded = _stem(word, language), _fold(word)

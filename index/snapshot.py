@@ -17,6 +17,7 @@ from corpus.documents import Document, parse_document, read_text
 from corpus.passages import SPLITTER, Passage, split_document
 from corpus.sentences import sentence_spans
 from corpus.questions import BankQuestion, Negative
+from index.analysis import ANALYSIS
 from index.dense import DenseIndex
 from index.encoder import Encoder
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing
@@ -106,7 +107,7 @@ def build_snapshot(
 
     Where the very same index is there already, undamaged, it is only made current. Raises IndexBusy.
     """
-    version = index_version(collection.sha256, encoder.fingerprint, SPLITTER)
+    version = index_version(collection.sha256, encoder.fingerprint, SPLITTER, ANALYSIS)
     with building(root) as folder:
         existing = root / version
         if existing.is_dir():

@@ -45,9 +45,10 @@ class Manifest:
     files: dict[str, str]
 
 
-def index_version(corpus_sha256: str, fingerprint: str, splitter: str) -> str:
-    """The same corpus and encoder give the same version, 16 hexadecimal digits."""
-    return hashlib.sha256(f"{FORMAT}\0{corpus_sha256}\0{fingerprint}\0{splitter}".encode()).hexdigest()[:16]
+def index_version(corpus_sha256: str, fingerprint: str, splitter: str, analysis: str) -> str:
+    """The same corpus, encoder and ways of splitting and analysing give the same version, 16 hexadecimal digits."""
+    parts = (FORMAT, corpus_sha256, fingerprint, splitter, analysis)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def file_sha256(path: Path) -> str:
@@ -68,7 +69,10 @@ def building(root: Path) -> Iterator[Path]:
         except BlockingIOError as error:
             raise IndexBusy(f"Another build is at work in {root}. Wait for it to end, or stop it.") from error
         for remains in root.glob(f"{_TEMPORARY}*"):
-            shutil.rmtree(remains, ignore_errors=True)
+            if remains.is_dir():
+                shutil.rmtree(remains, ignore_errors=True)
+            else:
+                remains.unlink(missing_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=root))
         folder.chmod(0o755)
         try:

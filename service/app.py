@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, FastAPI, Query as Parameter, Request, Response
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -54,6 +55,19 @@ _WEB = Path(__file__).parent / "web"
 
 DESCRIPTION = """Answers questions on the General-Purpose AI Code of Practice in the languages of the Union, quoted
 to the character, each with a citation that can be checked by slicing the cited document."""
+
+# Browsers ask each time whether a file has changed (a few bytes when not): modules of two versions never mix.
+_REVALIDATE = {"Cache-Control": "no-cache"}
+
+
+class WebFiles(StaticFiles):
+    """The page's files, revalidated at each use."""
+
+    def file_response(self, *arguments: Any, **named: Any) -> Response:
+        response = super().file_response(*arguments, **named)
+        response.headers.update(_REVALIDATE)
+        return response
+
 
 router = APIRouter(responses=PROBLEM_RESPONSES)
 
@@ -260,7 +274,7 @@ async def metrics() -> Response:
 
 @router.get("/", include_in_schema=False)
 async def page() -> FileResponse:
-    return FileResponse(_WEB / "index.html")
+    return FileResponse(_WEB / "index.html", headers=_REVALIDATE)
 
 
 def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = None) -> FastAPI:
@@ -290,8 +304,16 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
     app.state.unready = "The index is being loaded."
     install_problem_handlers(app)
     app.include_router(router)
-    app.mount("/static", StaticFiles(directory=_WEB), name="static")
+    app.mount("/static", WebFiles(directory=_WEB), name="static")
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Content-Type"],
+            expose_headers=["Retry-After"],
+        )
     app.add_middleware(SecurityHeaders)
     return app
 

@@ -12,7 +12,7 @@ from babel.dates import format_date, get_month_names
 
 from corpus.sentences import sentence_spans
 from service.answers import DateNote
-from service.texts import texts
+from service.texts import FALLBACK, text_languages, texts
 
 _REGIONS = {"en": "en_GB"}  # the Union's English writes the day first
 
@@ -40,6 +40,7 @@ def find_dates(text: str, language: str, default_year: int) -> Iterator[tuple[da
 def date_notes(text: str, language: str, published: str, today: date, asker: str) -> tuple[DateNote, ...]:
     """A note for each date in the text, in the asker's language, each date once."""
     notes: dict[date, DateNote] = {}
+    asker = asker if asker in text_languages() else FALLBACK  # one language for the sentence and the date in it
     sentences = sentence_spans(text, language)
     for day, start, end in find_dates(text, language, int(published[:4])):
         about = next((text[a:b] for a, b in sentences if a <= start < b), text[start:end])
@@ -50,4 +51,5 @@ def date_notes(text: str, language: str, published: str, today: date, asker: str
 
 
 def _spoken(day: date, language: str) -> str:
-    return str(format_date(day, format="long", locale=Locale.parse(_REGIONS.get(language, language))))
+    spoken = str(format_date(day, format="long", locale=Locale.parse(_REGIONS.get(language, language))))
+    return spoken.replace("1 ", "1er ", 1) if language == "fr" and day.day == 1 else spoken

@@ -14,7 +14,7 @@ from index.hybrid import HybridRetriever
 from index.quotes import Quote, select_quotes
 from index.retrieval import Query, RankedEntry, Ranking
 from index.snapshot import Snapshot
-from service.answers import Answer, AnswerPassage, Citation, LanguageSource, QuestionLanguage
+from service.answers import Answer, AnswerPassage, Citation, QuestionLanguage
 from service.confidence import Judge, Verdict
 from service.dates import date_notes
 from service.texts import texts
@@ -58,19 +58,13 @@ class Pipeline:
         self._check(ask)
         asked_in, answer_in = self._languages(ask)
         ranking = self.retriever.rank(Query(ask.question, asked_in.code, ask.documents))
+        return self.judge_ranking(ask, ranking, answer_in)
+
+    def judge_ranking(self, ask: Ask, ranking: Ranking, language: QuestionLanguage) -> Answer:
+        """The answer that a ranking leads to, in the language given."""
         verdict = self._judge.judge(ranking)
-        passages = self._passages(ranking, verdict, answer_in, ask)
-        answered = verdict.outcome == "answered"
-        return Answer(
-            question=ask.question,
-            language=asked_in if ask.language is None else QuestionLanguage(ask.language, 1.0, "stated"),
-            outcome=verdict.outcome,
-            confidence=verdict.confidence,
-            message=None if answered else self._message(verdict, passages, answer_in),
-            passages=passages if answered else (),
-            related=() if answered else passages,
-            index_version=self.snapshot.manifest.version,
-        )
+        passages = self._passages(ranking, verdict, language.code, ask)
+        return self._compose(ask, language, verdict, passages)
 
     def _check(self, ask: Ask) -> None:
         if ask.language is not None and ask.language not in LANGUAGES:
@@ -80,16 +74,30 @@ class Pipeline:
             if doc_id not in known:
                 raise UnknownDocument(f"The document {doc_id!r} is unknown. Use some of {', '.join(known)}, or null.")
 
-    def _languages(self, ask: Ask) -> tuple[QuestionLanguage, str]:
+    def _languages(self, ask: Ask) -> tuple[QuestionLanguage, QuestionLanguage]:
         """The language the question is in, and the one to answer in. One stated by the client always wins."""
-        if ask.language is not None:
-            detected = self._detector.detect(ask.question)
-            # The question may be in another language than the answer is wanted in; a sure detection says which.
-            code = detected.code if detected.confidence >= 0.9 else ask.language
-            source: LanguageSource = "detected" if detected.confidence >= 0.9 else "stated"
-            return QuestionLanguage(code, detected.confidence, source), ask.language
-        detected = self._detector.detect(ask.question)
-        return QuestionLanguage(detected.code, detected.confidence, "detected"), detected.code
+        found = self._detector.detect(ask.question)
+        detected = QuestionLanguage(found.code, found.confidence, "detected")
+        if ask.language is None:
+            return detected, detected
+        stated = QuestionLanguage(ask.language, 1.0, "stated")
+        # An answer may be wanted in another language than the question's; only a sure detection says which that is.
+        return (detected if found.confidence >= _SURE else stated), stated
+
+    def _compose(
+        self, ask: Ask, language: QuestionLanguage, verdict: Verdict, passages: tuple[AnswerPassage, ...]
+    ) -> Answer:
+        answered = verdict.outcome == "answered"
+        return Answer(
+            question=ask.question,
+            language=language,
+            outcome=verdict.outcome,
+            confidence=verdict.confidence,
+            message=None if answered else self._message(verdict, passages, language.code),
+            passages=passages if answered else (),
+            related=() if answered else passages,
+            index_version=self.snapshot.manifest.version,
+        )
 
     def _passages(
         self, ranking: Ranking, verdict: Verdict, language: str, ask: Ask
@@ -106,7 +114,11 @@ class Pipeline:
     def _passage(
         self, ranked: RankedEntry, confidence: float, ranking: Ranking, language: str, today: date
     ) -> AnswerPassage:
-        versions = self.snapshot.documents[ranked.doc_id]
+        versions = {
+            code: document
+            for code, document in self.snapshot.documents[ranked.doc_id].items()
+            if document.body(document.entry(ranked.entry_id))  # a heading of others may have text in some versions only
+        }
         reference = reference_document(versions)
         shown = versions.get(language, reference)
         wanted = (reference.language, shown.language)
@@ -114,7 +126,7 @@ class Pipeline:
         citation = self._citation(reference, ranked.entry_id, quotes[reference.language])
         return AnswerPassage(
             confidence=confidence,
-            shown=self._citation(shown, ranked.entry_id, quotes.get(shown.language, quotes[reference.language])),
+            shown=self._citation(shown, ranked.entry_id, quotes[shown.language]),
             citation=citation,
             notes=date_notes(citation.text, reference.language, reference.published, today, language),
         )
@@ -139,6 +151,7 @@ class Pipeline:
         return told[verdict.outcome].format(mailbox=self._mailbox)
 
 
+_SURE = 0.9  # of a detected language, against one stated
 _GAP_SCALE = 8.0  # of the fused score, in logits: two entries equally high share the confidence
 _CLOSE = 0.8
 

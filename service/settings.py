@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     answer_cache_entries: int = Field(4096, ge=0, description="Answers kept for repeated questions; 0 keeps none")
     concurrent_questions: int = Field(4, ge=1, description="Questions worked on at the same time in one process")
     queued_questions: int = Field(64, ge=0, description="Questions that may wait beyond those; more get 503")
+    cors_origins: list[str] = Field(
+        [], description="Origins of other sites whose pages may call the service (the widget), as a JSON list"
+    )
     timeout_ms: int = Field(10000, ge=1, description="Longest time for one question, in milliseconds")
 
 

@@ -1,0 +1,1 @@
+"""Importers: one file per official format, each turning bytes into an ImportedDocument."""
