@@ -44,7 +44,9 @@ class Collection:
 def read_collection(corpus: Path) -> Collection:
     """Read and check a corpus folder. Raises CorpusError with every problem found."""
     if not corpus.is_dir():
-        problem = Problem(corpus, 1, "The corpus folder does not exist", "Pass --corpus a folder with <doc_id>/<language>.md")
+        problem = Problem(
+            corpus, 1, "The corpus folder does not exist", "Pass --corpus a folder with <doc_id>/<language>.md"
+        )
         raise CorpusError([problem])
     problems: list[Problem] = []
     documents: list[Document] = []
@@ -105,7 +107,9 @@ def _unlike(versions: dict[str, Document], paths: dict[tuple[str, str], Path]) -
         for entry_id in expected:
             if entry_id not in present:
                 what = f"The entry {entry_id!r} of the {reference.language} version is missing"
-                problems.append(Problem(path, 1, what, f"Add it, as in {paths[document.doc_id, reference.language].name}"))
+                problems.append(
+                    Problem(path, 1, what, f"Add it, as in {paths[document.doc_id, reference.language].name}")
+                )
         for entry in document.entries:
             if entry.entry_id not in expected:
                 what = f"The entry {entry.entry_id!r} is not in the {reference.language} version"

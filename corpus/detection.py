@@ -9,6 +9,7 @@ Blending in langdetect's opinion where py3langid is unsure was measured and made
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -87,7 +88,7 @@ class LangdetectDetector:
 @cache
 def detector(name: str) -> Detector:
     """The detector of that name, made once. Raises ValueError for an unknown name."""
-    makers = {"py3langid": NaiveBayesDetector, "langdetect": LangdetectDetector}
+    makers: dict[str, Callable[[], Detector]] = {"py3langid": NaiveBayesDetector, "langdetect": LangdetectDetector}
     if name not in makers:
         raise ValueError(f"The language detector {name!r} is unknown. Choose one of {', '.join(makers)}.")
     return makers[name]()

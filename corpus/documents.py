@@ -115,8 +115,16 @@ def parse_document(text: str, *, doc_id: str, language: str, path: Path) -> Docu
         language=language,
         text=text,
         entries=tuple(entries),
-        authority=cast(Authority, front.pop("authority")),
-        **front,
+        authority=cast(Authority, front["authority"]),
+        title=front["title"],
+        url=front["url"],
+        publisher=front["publisher"],
+        licence=front["licence"],
+        published=front["published"],
+        retrieved=front["retrieved"],
+        headings=front.get("headings", ""),
+        note=front.get("note", ""),
+        state=front.get("state", ""),
     )
 
 
@@ -162,7 +170,9 @@ def _front_matter(lines: list[str], path: Path, problems: list[Problem]) -> tupl
             )
     url = front.get("url")
     if isinstance(url, str) and url and not url.startswith(("https://", "http://")):
-        problems.append(Problem(path, line_of("url"), f"The url {url!r} is not a web address", "Start it with https://"))
+        problems.append(
+            Problem(path, line_of("url"), f"The url {url!r} is not a web address", "Start it with https://")
+        )
     return {key: value.strip() for key, value in front.items() if isinstance(value, str)}, end + 1
 
 
@@ -177,7 +187,9 @@ def _entries(lines: list[str], first: int, path: Path, problems: list[Problem]) 
             headings.append((number, match))
     stop = headings[0][0] if headings else len(lines)
     if stray := next((n for n in range(first, stop) if lines[n].strip()), None):
-        problems.append(Problem(path, stray + 1, "Text stands before the first heading", "Give it a heading with an id"))
+        problems.append(
+            Problem(path, stray + 1, "Text stands before the first heading", "Give it a heading with an id")
+        )
     if not headings:
         problems.append(Problem(path, first + 1, "There is no entry", "Add `## Heading {#entry-id}` and its text"))
     entries: list[Entry] = []
@@ -196,7 +208,9 @@ def _entries(lines: list[str], first: int, path: Path, problems: list[Problem]) 
             problems.append(Problem(path, number + 1, "The heading is empty", "Write the question or title after #"))
         if entry_id is None:
             if end > start:
-                problems.append(Problem(path, number + 2, "Text belongs to no entry", "Give its heading an {#entry-id}"))
+                problems.append(
+                    Problem(path, number + 2, "Text belongs to no entry", "Give its heading an {#entry-id}")
+                )
             continue
         if entry_id in seen:
             what = f"The entry id {entry_id!r} stands already on line {seen[entry_id]}"

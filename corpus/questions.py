@@ -52,10 +52,14 @@ def read_bank(path: Path) -> list[tuple[str, str, int]]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
-        raise CorpusError([Problem(path, line, "The file is not YAML", "Put each question in double quotes")]) from error
+        raise CorpusError(
+            [Problem(path, line, "The file is not YAML", "Put each question in double quotes")]
+        ) from error
     found: list[tuple[str, str, int]] = []
     if root is not None and not isinstance(root, yaml.MappingNode):
-        problems.append(Problem(path, 1, "The file is not a mapping", 'Write `entry-id:` and below it `  - "question"`'))
+        problems.append(
+            Problem(path, 1, "The file is not a mapping", 'Write `entry-id:` and below it `  - "question"`')
+        )
         root = None
     seen: dict[str, int] = {}
     for key, value in root.value if root is not None else []:

@@ -60,7 +60,8 @@ def read_dialogues(folder: Path = DIALOGUES_FOLDER) -> list[Dialogue]:
                 raise GoldError(f"{where}: not a dialogue ({error}). Write {keys}.") from error
             if kind not in KINDS or len(turns) != 2 or identity in seen:
                 known = ", ".join(KINDS)
-                raise GoldError(f"{where}: kind {kind!r}, {len(turns)} turns, id {identity!r}. Use a new id, one of {known}, two turns.")
+                found = f"kind {kind!r}, {len(turns)} turns, id {identity!r}"
+                raise GoldError(f"{where}: {found}. Use a new id, one of {known}, two turns.")
             if bool(relevant) != (kind != "unanswerable"):
                 raise GoldError(f"{where}: kind {kind!r} and relevant {relevant} do not agree. Mend one of them.")
             seen.add(identity)
@@ -137,6 +138,8 @@ def table(results: dict[Condition, list[DialogueResult]]) -> str:
         for kind in KINDS:
             for condition, rows in results.items():
                 chosen = [r for r in rows if r.dialogue.kind == kind and r.dialogue.split == split]
+                if not chosen:
+                    continue
                 answered = sum(r.outcome == "answered" for r in chosen)
                 wrongly = sum(r.answered_wrongly for r in chosen)
                 hits = mean([r.hit for r in chosen])

@@ -103,14 +103,14 @@ def _logistic(values: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]) ->
     return stored, held_out
 
 
-def promise_threshold(
-    probabilities: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], promise: float
-) -> float:
-    """The least threshold above which at least `promise` of the questions are right, ever after."""
+def promise_threshold(probabilities: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], promise: float) -> float:
+    """The least threshold from which on at least `promise` of the questions are right; 1.0 when there is none."""
     order = np.argsort(-probabilities)
+    ordered = probabilities[order]
     precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    kept = np.flatnonzero(precision >= promise)
-    return float(probabilities[order[kept[-1]]]) if len(kept) else 1.0
+    last_of_equals = np.append(ordered[1:] < ordered[:-1], True)  # equals are answered together
+    kept = np.flatnonzero((precision >= promise) & last_of_equals)
+    return float(ordered[kept[-1]]) if len(kept) else 1.0
 
 
 def _related_threshold(probabilities: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> float:

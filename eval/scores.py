@@ -93,7 +93,8 @@ def quote_figures(scored: Sequence[Scored]) -> dict[str, float]:
     passages = [p for s in scored for p in (*s.answer.passages, *s.answer.related)]
     exact = [
         float(
-            c.document.text[c.passage_start + c.start : c.passage_start + c.end] == c.quote and c.quote in c.document.text
+            c.document.text[c.passage_start + c.start : c.passage_start + c.end] == c.quote
+            and c.quote in c.document.text
         )
         for p in passages
         for c in (p.shown, p.citation)

@@ -101,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--out", **out)  # type: ignore[arg-type]
     show.set_defaults(run=_show)
 
-    train = commands.add_parser("train", help="fine-tune the default encoder on the question bank (needs `make models`)")
+    train = commands.add_parser(
+        "train", help="fine-tune the default encoder on the question bank (needs `make models`)"
+    )
     train.add_argument("--corpus", **corpus)  # type: ignore[arg-type]
     train.add_argument("--adapter", type=Path, default=ADAPTER_FILE, help="file to write the adapter to")
     _add_training_options(train)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
 import numpy.typing as npt
+
+_faiss: Any = faiss  # its type stubs lack the search parameters
 
 FLAT_UP_TO = 50_000
 """Rows from which a graph pays: below, exact search takes milliseconds (eval/LOG.md)."""
@@ -53,9 +56,9 @@ class DenseIndex:
         if allowed is not None:
             selector = faiss.IDSelectorBatch(allowed)
             if isinstance(self._index, faiss.IndexHNSW):
-                parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=_HNSW_SEARCH)
+                parameters = _faiss.SearchParametersHNSW(sel=selector, efSearch=_HNSW_SEARCH)
             else:
-                parameters = faiss.SearchParameters(sel=selector)
+                parameters = _faiss.SearchParameters(sel=selector)
         scores, rows = self._index.search(vector[None, :].astype(np.float32), count, params=parameters)
         found = rows[0] >= 0
         return rows[0][found], scores[0][found]

@@ -181,6 +181,7 @@ def ensure_model(folder: Path = MODEL_FOLDER, adapter: Path | None = ADAPTER_FIL
                 save_tokenizer(weights.vocabulary, temporary)
                 meta = {"format": GRAPH_FORMAT, "weights": weights.sha256, "adapter": adapt is not None}
                 (temporary / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
+                temporary.chmod(0o755)  # mkdtemp's 0700 would hide it from a server that runs as another user
                 shutil.rmtree(final, ignore_errors=True)
                 os.replace(temporary, final)
             finally:

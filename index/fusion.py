@@ -21,6 +21,7 @@ FEATURES = (
     "lexical_text",  # BM25 over passages in the question's language
     "lexical_key",  # BM25 over question keys in the question's language
     "lexical_reference",  # BM25 over passages in French
+    "reference",  # the question names the entry: article, recital, annex, measure or commitment
 )
 WEIGHTS_FILE = Path(__file__).parent / "data" / "fusion.json"
 
@@ -40,5 +41,7 @@ def load_fusion(path: Path = WEIGHTS_FILE) -> Fusion:
     """The fitted weights. Raises ValueError when the file names other features than this code has."""
     stored = json.loads(path.read_text(encoding="utf-8"))
     if set(stored["weights"]) != set(FEATURES):
-        raise ValueError(f"{path} weighs {sorted(stored['weights'])}, not {sorted(FEATURES)}. Run `python -m eval fit`.")
+        raise ValueError(
+            f"{path} weighs {sorted(stored['weights'])}, not {sorted(FEATURES)}. Run `python -m eval fit`."
+        )
     return Fusion(np.array([stored["weights"][name] for name in FEATURES], np.float32))

@@ -18,7 +18,6 @@ from onnx import TensorProto, helper, numpy_helper
 from index.graph_format import GRAPH_FORMAT
 from index.weights import BLOCK, Adapt, BlockMatrix, Weights
 
-
 _MICROSOFT = "com.microsoft"
 
 
@@ -118,9 +117,7 @@ class _Graph:
         parts = [f"{layer}.query", f"{layer}.key", f"{layer}.value"]
         self._nodes.append(helper.make_node("Split", [merged], parts, name=f"{layer}.split", axis=-1, num_outputs=3))
         bias = self._constant(f"{layer}.qkv.b", np.concatenate([w.vectors[f"{layer}.{part}.b"] for part in "qkv"]))
-        attended = self._node(
-            "MultiHeadAttention", [*parts, bias], f"{layer}.attended", _MICROSOFT, num_heads=w.heads
-        )
+        attended = self._node("MultiHeadAttention", [*parts, bias], f"{layer}.attended", _MICROSOFT, num_heads=w.heads)
         projected = self._project(attended, [f"{layer}.ao.w"], f"{layer}.projected")
         middle = self._normalised_sum(source, projected, layer, "aln", "ao.b", f"{layer}.middle")
         widened = self._project(middle, [f"{layer}.fi.w"], f"{layer}.widened")

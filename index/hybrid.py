@@ -12,6 +12,7 @@ from index.encoder import Encoded, Encoder
 from index.fusion import FEATURES, Fusion
 from index.late_interaction import max_sim
 from index.lexical import LexicalIndex
+from index.references import ReferenceMatcher
 from index.retrieval import Hit, Query, RankedEntry, Ranking
 from index.snapshot import Snapshot, centred
 
@@ -28,6 +29,9 @@ class HybridRetriever:
         self.snapshot = snapshot
         self._encoder = encoder
         self._fusion = fusion
+        self._references = ReferenceMatcher(snapshot.entries)
+        # An imported article may be a mere heading over its paragraphs: there is nothing in it to quote.
+        self._has_text = snapshot.passage_ranges[:, 1] > snapshot.passage_ranges[:, 0]
 
     def search(self, query: Query, k: int) -> Sequence[Hit]:
         ranking = self.rank(query)
@@ -51,7 +55,13 @@ class HybridRetriever:
         fused = self._fusion.scores(features)
         order = np.argsort(-fused, kind="stable")
         entries = tuple(
-            RankedEntry(*s.entries[candidates[i]], float(fused[i]), features[i], s.passages[best_passage[i]])
+            RankedEntry(
+                doc_id=s.entries[candidates[i]][0],
+                entry_id=s.entries[candidates[i]][1],
+                score=float(fused[i]),
+                features=features[i],
+                passage=s.passages[best_passage[i]],
+            )
             for i in order
         )
         return Ranking(query, entries, self._negative(question), encoded)
@@ -63,18 +73,18 @@ class HybridRetriever:
         return np.array([doc_id in query.documents for doc_id, _ in self.snapshot.entries])
 
     def _lexical(self, query: Query, allowed: npt.NDArray[np.bool_] | None) -> dict[str, npt.NDArray[np.float32]]:
-        """Feature name to each entry's best BM25 score, float32 (e,)."""
+        """Feature name to each entry's best BM25 score, or to its likeness with a reference named; float32 (e,)."""
         s = self.snapshot
         legs = {
             "lexical_text": s.lexical_text.get(query.language),
             "lexical_key": s.lexical_key.get(query.language),
             "lexical_reference": s.lexical_text.get(REFERENCE_LANGUAGE),
         }
-        found = {}
-        for name, leg in legs.items():
-            scores = _best_by_entry(leg, query.text, len(s.entries))
-            found[name] = scores if allowed is None else np.where(allowed, scores, np.float32(0))
-        return found
+        found = {name: _best_by_entry(leg, query.text, len(s.entries)) for name, leg in legs.items()}
+        found["reference"] = self._references.scores(query.text)
+        if allowed is None:
+            return found
+        return {name: np.where(allowed, scores, np.float32(0)) for name, scores in found.items()}
 
     def _candidates(
         self,
@@ -85,7 +95,11 @@ class HybridRetriever:
     ) -> npt.NDArray[np.int64]:
         """Entry numbers proposed by any leg, each leg in turn giving its next best, at most CANDIDATES."""
         s = self.snapshot
-        rows = None if allowed is None else (np.flatnonzero(allowed[s.passage_entries]), np.flatnonzero(allowed[s.key_entries]))
+        rows = (
+            None
+            if allowed is None
+            else (np.flatnonzero(allowed[s.passage_entries]), np.flatnonzero(allowed[s.key_entries]))
+        )
         passages, _ = s.passage_index.search(encoded.sentence, CANDIDATE_ROWS, rows and rows[0])
         keys, _ = s.key_index.search(question, CANDIDATE_ROWS, rows and rows[1])
         legs = [_distinct(s.passage_entries[passages]), _distinct(s.key_entries[keys])]
@@ -95,7 +109,7 @@ class HybridRetriever:
         chosen: dict[int, None] = {}
         for place in range(CANDIDATES):
             for leg in legs:
-                if place < len(leg) and len(chosen) < CANDIDATES:
+                if place < len(leg) and len(chosen) < CANDIDATES and self._has_text[leg[place]]:
                     chosen.setdefault(leg[place])
         return np.array(sorted(chosen), np.int64)
 
@@ -174,9 +188,7 @@ def _rows(
     return (np.concatenate(spans) if spans else np.zeros(0, np.int64)).astype(np.int64), owners.astype(np.int64)
 
 
-def _best_rows(
-    scores: npt.NDArray[np.float32], owners: npt.NDArray[np.int64], limit: int
-) -> npt.NDArray[np.int64]:
+def _best_rows(scores: npt.NDArray[np.float32], owners: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
     """Places of the rows to compare in full: each owner's best, then the best of all, at most `limit` (or one each)."""
     order = np.argsort(-scores, kind="stable")
     _, firsts = np.unique(owners[order], return_index=True)

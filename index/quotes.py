@@ -45,7 +45,7 @@ def select_quotes(
     }
     scores = {language: _scores(snapshot, question, own) for language, own in sentences.items() if own}
     if len({len(values) for values in scores.values()}) == 1:
-        together = np.mean(list(scores.values()), axis=0)
+        together: npt.NDArray[np.float32] = np.stack(list(scores.values())).mean(axis=0)
         scores = dict.fromkeys(scores, together)
     quotes = {}
     for language, values in scores.items():

@@ -65,7 +65,9 @@ class SentenceTransformerEncoder:
         self.dimension = int(self._model.get_embedding_dimension() or 0)
         probe = self.encode_queries(["fingerprint"])
         settings = f"{model}\0{self._prompts}\0".encode()
-        self.fingerprint = f"{Path(model).name}-{hashlib.sha256(settings + np.round(probe, 4).tobytes()).hexdigest()[:16]}"
+        self.fingerprint = (
+            f"{Path(model).name}-{hashlib.sha256(settings + np.round(probe, 4).tobytes()).hexdigest()[:16]}"
+        )
 
     def encode(self, text: str, side: Side) -> Encoded:
         with self._lock:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from corpus.collection import Collection
 from corpus.documents import Document, parse_document, read_text
 from corpus.passages import SPLITTER, Passage, split_document
-from corpus.sentences import sentence_spans
 from corpus.questions import BankQuestion, Negative
+from corpus.sentences import sentence_spans
 from index.analysis import ANALYSIS
 from index.dense import DenseIndex
 from index.encoder import Encoder
@@ -166,7 +166,7 @@ def build_snapshot(
             str(language): question_vectors[question_languages == language].mean(axis=0)
             for language in np.unique(question_languages)
         }
-        np.savez(folder / "language_means.npz", **means)  # type: ignore[arg-type]
+        np.savez(folder / "language_means.npz", **means)
         for name, languages in (
             ("keys", [q.language for q in bank]),
             ("negatives", [n.language for n in collection.negatives]),
@@ -309,5 +309,3 @@ def _read_lexical(folder: Path) -> dict[str, LexicalIndex]:
     if not folder.is_dir():
         return {}
     return {path.name: LexicalIndex.load(path.name, path) for path in sorted(folder.iterdir())}
-
-

@@ -156,7 +156,9 @@ def checksums(folder: Path) -> dict[str, str]:
 def prune(root: Path, keep: int) -> list[str]:
     """Delete all but the current and the newest `keep` other snapshots; returns the versions deleted."""
     current = current_version(root)
-    others = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".") and path.name != current]
+    others = [
+        path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".") and path.name != current
+    ]
     others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for path in others[keep:]:
         shutil.rmtree(path)

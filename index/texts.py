@@ -36,7 +36,7 @@ class EncodedTexts:
     def row(self, number: int) -> Encoded:
         """Text `number`, its tokens as float32 again."""
         start, end = int(self.offsets[number]), int(self.offsets[number + 1])
-        return Encoded(self.vectors[number], self.tokens[start:end] / _INT8, self.weights[start:end])
+        return Encoded(self.vectors[number], self.tokens[start:end].astype(np.float32) / _INT8, self.weights[start:end])
 
     def save(self, folder: Path, name: str) -> None:
         for part in ("vectors", "tokens", "offsets", "weights", "digests"):
@@ -93,9 +93,7 @@ def encode_texts(
 
 def known_rows(blocks: Sequence[EncodedTexts]) -> Callable[[bytes], Encoded | None]:
     """Looks a digest up in blocks encoded earlier with the same encoder."""
-    places = {
-        bytes(block.digests[number]): (block, number) for block in blocks for number in range(len(block))
-    }
+    places = {bytes(block.digests[number]): (block, number) for block in blocks for number in range(len(block))}
 
     def known(key: bytes) -> Encoded | None:
         place = places.get(key)

@@ -56,7 +56,7 @@ class Tokenizer:
         self.bos, self.eos = self._model.bos_id(), self._model.eos_id()
 
     def content_ids(self, text: str) -> list[int]:
-        """Token ids of the text without special tokens. Lone surrogates become U+FFFD."""
+        """Token ids of the text without special tokens. Lone surrogates become question marks."""
         clean = text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
         normal = unicodedata.normalize("NFC", clean).translate(self._codepoints).strip()
         ids: list[int] = self._model.encode(normal)

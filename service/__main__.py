@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from corpus.errors import CorpusError
 from index.errors import IndexProblem
 from service.answers import Answer
@@ -104,23 +106,29 @@ def _ask_batch(arguments: argparse.Namespace) -> int:
         return 2
     with arguments.batch.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
-        if "question" not in (reader.fieldnames or []):
-            found = ", ".join(reader.fieldnames or []) or "none"
-            print(f"{arguments.batch} has the columns {found}. Add a column `question`.", file=sys.stderr)
+        try:
+            rows, given = list(reader), list(reader.fieldnames or [])
+        except (UnicodeDecodeError, csv.Error) as error:
+            print(f"{arguments.batch} cannot be read ({error}). Save it as CSV in UTF-8.", file=sys.stderr)
             return 1
-        rows = list(reader)
-        columns = [name for name in reader.fieldnames or [] if name not in _COLUMNS]
+    if "question" not in given:
+        print(
+            f"{arguments.batch} has the columns {', '.join(given) or 'none'}. Add a column `question`.", file=sys.stderr
+        )
+        return 1
+    columns = [name for name in given if name not in _COLUMNS]
     pipeline = _pipeline()
     # Written beside and renamed, so that a batch that is stopped leaves no half file.
-    handle, name = tempfile.mkstemp(dir=arguments.out.resolve().parent, suffix=".csv")
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [*columns, *_COLUMNS], extrasaction="ignore")
-        writer.writeheader()
-        for row in tqdm(rows, unit=" questions", disable=not sys.stderr.isatty()):
-            question = (row.get("question") or "").strip()
-            writer.writerow({**row, **(_row(pipeline.answer(Ask(question, arguments.language, 1))) if question else {})})
-    os.chmod(name, 0o644)
-    os.replace(name, arguments.out)
+    with tempfile.TemporaryDirectory(prefix=".answers-", dir=arguments.out.resolve().parent) as folder:
+        unfinished = Path(folder) / arguments.out.name
+        with unfinished.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, [*columns, *_COLUMNS], extrasaction="ignore")
+            writer.writeheader()
+            for row in tqdm(rows, unit=" questions", disable=not sys.stderr.isatty()):
+                question = (row.get("question") or "").strip()
+                found = _row(pipeline.answer(Ask(question, arguments.language, 1))) if question else {}
+                writer.writerow({**row, **found})
+        os.replace(unfinished, arguments.out)
     print(f"{len(rows)} questions answered in {arguments.out}")
     return 0
 
@@ -141,6 +149,16 @@ def _row(answer: Answer) -> dict[str, object]:
     return row
 
 
+def _mcp(_: argparse.Namespace) -> int:
+    from service.channels.desk import Desk
+    from service.channels.mcp import serve_stdio
+    from service.engine import Engine
+
+    chosen = settings()
+    serve_stdio(Desk(Engine(chosen, _pipeline()), chosen))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m service", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -158,6 +176,8 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("--batch", type=Path, metavar="IN.csv", help="a CSV file with a column `question`")
     ask.add_argument("--out", type=Path, metavar="OUT.csv", help="where the answers of --batch go")
     ask.set_defaults(run=_ask)
+    mcp = commands.add_parser("mcp", help="serve the Model Context Protocol over standard input and output")
+    mcp.set_defaults(run=_mcp)
     return parser
 
 
@@ -165,7 +185,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         return int(arguments.run(arguments))
-    except (CorpusError, IndexProblem, UnknownLanguage, UnknownDocument, OSError) as error:
+    except (CorpusError, IndexProblem, UnknownLanguage, UnknownDocument, ValidationError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -9,10 +9,12 @@ from time import perf_counter
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, FastAPI, Query as Parameter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import Query as Parameter
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from corpus.detection import detector
 from corpus.documents import Document, reference_document
@@ -20,12 +22,16 @@ from corpus.languages import EU_LANGUAGES, LANGUAGES
 from index.errors import IndexProblem
 from index.retrieval import Query
 from index.snapshot import Snapshot
+from service.channels.mcp import install_mcp, mcp_running
+from service.channels.openai import install_chat
+from service.channels.slack import slack_router
+from service.channels.teams import teams_router
 from service.citations import verify_citation
 from service.engine import Engine, make_encoder, make_pipeline
 from service.limits import BodyLimit, SecurityHeaders
 from service.observability import ANSWER_SECONDS, ANSWERS, FEEDBACK, QUESTIONS_REFUSED, metrics_response
 from service.pipeline import Ask, UnknownDocument, UnknownLanguage
-from service.problems import PROBLEM_RESPONSES, Refusal, install_problem_handlers
+from service.problems import PROBLEM_RESPONSES, PROBLEM_TYPE, Refusal, install_problem_handlers
 from service.schemas import (
     AnswerRequest,
     AnswerResponse,
@@ -205,7 +211,9 @@ def _document_info(versions: dict[str, Document]) -> DocumentInfo:
 async def document(
     doc_id: str,
     request: Request,
-    language: Annotated[str | None, Parameter(description="Which version; the reference version when not given")] = None,
+    language: Annotated[
+        str | None, Parameter(description="Which version; the reference version when not given")
+    ] = None,
 ) -> DocumentResponse:
     snapshot = _engine(request).snapshot
     versions = snapshot.documents.get(doc_id)
@@ -215,11 +223,7 @@ async def document(
         raise Refusal(404, f"{doc_id} has no version in {language!r}. Use one of {', '.join(versions)}.")
     found = versions[language] if language is not None else reference_document(versions)
     return DocumentResponse(
-        **{
-            name: getattr(found, name)
-            for name in DocumentResponse.model_fields
-            if name != "entries"
-        },
+        **{name: getattr(found, name) for name in DocumentResponse.model_fields if name != "entries"},
         entries=[
             EntryOut(
                 entry_id=entry.entry_id,
@@ -258,7 +262,9 @@ async def healthz() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz", tags=["operation"], summary="Questions can be answered; if not, why", responses={503: {"model": Health}})
+@router.get(
+    "/readyz", tags=["operation"], summary="Questions can be answered; if not, why", responses={503: {"model": Health}}
+)
 async def readyz(request: Request, response: Response) -> Health:
     engine: Engine | None = request.app.state.engine
     if engine is None:
@@ -277,6 +283,21 @@ async def page() -> FileResponse:
     return FileResponse(_WEB / "index.html", headers=_REVALIDATE)
 
 
+class _Application(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        return SecurityHeaders(super().build_middleware_stack())  # outermost, so that a fault has them too
+
+    def openapi(self) -> dict[str, Any]:
+        described = super().openapi()
+        for methods in described["paths"].values():
+            for operation in methods.values():
+                for response in operation["responses"].values():
+                    content = response.get("content", {})
+                    if PROBLEM_TYPE in content and "application/json" in content:  # FastAPI knows no other type
+                        content[PROBLEM_TYPE] = content.pop("application/json")
+        return described
+
+
 def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = None) -> FastAPI:
     """The application. The index is loaded at start; without one it serves `/healthz` and says why it is not ready."""
 
@@ -289,10 +310,11 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
             app.state.engine = (load or load_engine)(settings)
         except IndexProblem as error:
             app.state.unready = error
-        yield
+        async with mcp_running(app):
+            yield
         app.state.engine = None
 
-    app = FastAPI(
+    app = _Application(
         title="GPAI Code of Practice: questions and answers",
         version=VERSION,
         description=DESCRIPTION,
@@ -305,7 +327,11 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
     install_problem_handlers(app)
     app.include_router(router)
     app.mount("/static", WebFiles(directory=_WEB), name="static")
+    app.include_router(slack_router(settings))
+    app.include_router(teams_router(settings))
+    install_mcp(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    install_chat(app)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -314,7 +340,4 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
             allow_headers=["Content-Type"],
             expose_headers=["Retry-After"],
         )
-    app.add_middleware(SecurityHeaders)
     return app
-
-

@@ -118,10 +118,8 @@ def load_judge(path: Path = CALIBRATION_FILE) -> Judge:
 
     def model(name: str) -> LogisticModel:
         part = stored[name]
-        arrays = (np.array(part[key], np.float64) for key in ("mean", "scale", "weights"))
-        return LogisticModel(*arrays, float(part["bias"]))
+        mean, scale, weights = (np.array(part[key], np.float64) for key in ("mean", "scale", "weights"))
+        return LogisticModel(mean, scale, weights, float(part["bias"]))
 
     thresholds = stored["thresholds"]
-    return Judge(
-        model("answering"), model("scope"), thresholds["answer"], thresholds["related"], thresholds["scope"]
-    )
+    return Judge(model("answering"), model("scope"), thresholds["answer"], thresholds["related"], thresholds["scope"])

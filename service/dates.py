@@ -22,7 +22,8 @@ def _pattern(language: str) -> tuple[re.Pattern[str], dict[str, int]]:
     """Matches "1er août 2025", "2 August", "am 2. August 2025"; groups day, month, year."""
     months = {name.casefold(): number for number, name in get_month_names("wide", locale=language).items()}
     alternatives = "|".join(re.escape(name) for name in sorted(months, key=len, reverse=True))
-    pattern = rf"(?<!\d)(?P<day>\d{{1,2}})(?:er|st|nd|rd|th|\.)?[\s\u00a0]+(?P<month>{alternatives})\b(?:[\s\u00a0]+(?P<year>\d{{4}}))?"
+    day, space = r"(?<!\d)(?P<day>\d{1,2})(?:er|st|nd|rd|th|\.)?", r"[\s\u00a0]+"
+    pattern = rf"{day}{space}(?P<month>{alternatives})\b(?:{space}(?P<year>\d{{4}}))?"
     return re.compile(pattern, re.IGNORECASE), months
 
 

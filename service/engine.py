@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TypeVar
@@ -33,9 +34,7 @@ def make_encoder(settings: Settings) -> Encoder:
         return OnnxEncoder(ensure_model(settings.model_dir))
     from index.sentence_transformer import SentenceTransformerEncoder
 
-    return SentenceTransformerEncoder(
-        settings.encoder, settings.encoder_query_prompt, settings.encoder_passage_prompt
-    )
+    return SentenceTransformerEncoder(settings.encoder, settings.encoder_query_prompt, settings.encoder_passage_prompt)
 
 
 def make_pipeline(settings: Settings, encoder: Encoder, version: str | None = None) -> Pipeline:
@@ -66,7 +65,7 @@ class Engine:
         with self._cache_lock:
             if key in self._cache:
                 self._cache.move_to_end(key)
-                return self._cache[key]
+                return replace(self._cache[key], question=ask.question)
         pipeline = self._pipeline
         answer = await self._work(lambda: pipeline.answer(ask))
         with self._cache_lock:

@@ -1,4 +1,7 @@
-"""Text-fragment links: an address that scrolls to the quote and marks it. Source: WICG, URL Fragment Text Directives."""
+"""Text-fragment links: an address that scrolls to the quote and marks it.
+
+Source: WICG, URL Fragment Text Directives.
+"""
 
 from __future__ import annotations
 

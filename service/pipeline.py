@@ -68,7 +68,9 @@ class Pipeline:
 
     def _check(self, ask: Ask) -> None:
         if ask.language is not None and ask.language not in LANGUAGES:
-            raise UnknownLanguage(f"The language {ask.language!r} is unknown. Use one of {', '.join(LANGUAGES)}, or null.")
+            raise UnknownLanguage(
+                f"The language {ask.language!r} is unknown. Use one of {', '.join(LANGUAGES)}, or null."
+            )
         known = self.snapshot.documents
         for doc_id in ask.documents or ():
             if doc_id not in known:
@@ -99,9 +101,7 @@ class Pipeline:
             index_version=self.snapshot.manifest.version,
         )
 
-    def _passages(
-        self, ranking: Ranking, verdict: Verdict, language: str, ask: Ask
-    ) -> tuple[AnswerPassage, ...]:
+    def _passages(self, ranking: Ranking, verdict: Verdict, language: str, ask: Ask) -> tuple[AnswerPassage, ...]:
         if verdict.outcome in ("no_match", "out_of_scope"):
             return ()
         today = ask.as_of or datetime.now(UTC).date()

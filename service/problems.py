@@ -15,6 +15,8 @@ from service.schemas import FieldError, Problem
 
 _log = logging.getLogger(__name__)
 
+PROBLEM_TYPE = "application/problem+json"
+
 
 class Refusal(Exception):  # noqa: N818 - an answer to the client, not a fault
     """Said to the client: a status, what is wrong and the remedy."""
@@ -32,9 +34,7 @@ def problem_response(
 ) -> JSONResponse:
     title = HTTPStatus(status).phrase
     body = Problem(type="about:blank", title=title, status=status, detail=detail, errors=errors or [])
-    return JSONResponse(
-        body.model_dump(), status_code=status, headers=headers, media_type="application/problem+json"
-    )
+    return JSONResponse(body.model_dump(), status_code=status, headers=headers, media_type=PROBLEM_TYPE)
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -66,6 +66,6 @@ def _field(location: tuple[Any, ...]) -> str:
 
 
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem, "description": HTTPStatus(code).phrase, "content": {"application/problem+json": {}}}
+    code: {"model": Problem, "description": HTTPStatus(code).phrase, "content": {PROBLEM_TYPE: {}}}
     for code in (400, 404, 413, 422, 503)
 }

@@ -23,7 +23,9 @@ class AnswerRequest(Strict):
     """A question, and how to answer it."""
 
     question: QuestionText = Field(description="The question, in any language, in your own words.")
-    language: LanguageCode | None = Field(None, description="Language to answer in (ISO 639-1); null: the question's own.")
+    language: LanguageCode | None = Field(
+        None, description="Language to answer in (ISO 639-1); null: the question's own."
+    )
     top_k: int = Field(3, ge=1, le=10, description="At most so many passages.")
     documents: list[str] | None = Field(None, description="Ids of the documents to search; null: all.", min_length=1)
     as_of: date | None = Field(None, description="The day that dates in the text are compared with; null: today.")

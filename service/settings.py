@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _HERE = Path(__file__).parent
@@ -46,6 +46,25 @@ class Settings(BaseSettings):
         [], description="Origins of other sites whose pages may call the service (the widget), as a JSON list"
     )
     timeout_ms: int = Field(10000, ge=1, description="Longest time for one question, in milliseconds")
+    chat_model: str = Field("gpai-faq", min_length=1, description="Name of the model at the chat endpoint")
+    max_chat_messages: int = Field(200, ge=1, description="Most messages accepted in one conversation")
+    mcp_hosts: list[str] = Field(
+        [],
+        description="Host names, as a JSON list, that `/mcp` answers to beside loopback ones while HOST is loopback "
+        "(a proxy's public name); `*` answers to all",
+    )
+    slack_signing_secret: SecretStr | None = Field(
+        None, description="Signing secret of the Slack app; without one the Slack endpoint answers 404"
+    )
+    slack_bot_token: SecretStr | None = Field(
+        None, description="Bot token that replies to Slack events are posted with; slash commands need none"
+    )
+    slack_post_url: str = Field(
+        "https://slack.com/api/chat.postMessage", description="Address that replies to Slack events are posted to"
+    )
+    teams_hmac_secret: SecretStr | None = Field(
+        None, description="Security token of the Teams outgoing webhook; without one the Teams endpoint answers 404"
+    )
 
 
 @cache

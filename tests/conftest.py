@@ -19,7 +19,6 @@ from index.encoder import Encoded, Side, Vectors
 from index.fusion import FEATURES, Fusion
 from index.hybrid import HybridRetriever
 from index.snapshot import Snapshot, build_snapshot, load_snapshot
-from service.app import create_app
 from service.confidence import SIGNALS, Judge, LogisticModel
 from service.engine import Engine
 from service.pipeline import Pipeline
@@ -232,5 +231,7 @@ def pipeline(retriever: HybridRetriever) -> Pipeline:
 @pytest.fixture
 def client(pipeline: Pipeline) -> Iterator[TestClient]:
     """The front door of a service that answers from the tiny corpus."""
+    from service.app import create_app
+
     with TestClient(create_app(make_settings(), lambda chosen: Engine(chosen, pipeline))) as opened:
         yield opened

@@ -189,7 +189,11 @@ def version(language: str, authority: Authority) -> Document:
 
 
 def test_the_reference_is_official_before_summary_before_translation_then_french_then_english() -> None:
-    plain = [(authority, language) for authority in ("official", "summary", "translation") for language in "fr en bg de".split()]
+    plain = [
+        (authority, language)
+        for authority in ("official", "summary", "translation")
+        for language in ["fr", "en", "bg", "de"]
+    ]
     for one, other in product(plain, repeat=2):
         if one[1] == other[1]:
             continue
@@ -204,11 +208,15 @@ def test_no_version_has_no_reference() -> None:
         reference_document({})
 
 
-WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="#{}"), min_size=1).map(str.strip)
+WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="#{}"), min_size=1).map(
+    str.strip
+)
 BODIES = st.lists(WORDS.filter(bool), min_size=1, max_size=4).map("\n\n".join)
 
 
-@given(st.lists(st.tuples(WORDS.filter(bool), BODIES, st.sampled_from(["\n", "\n\n", "\n \n\n"])), min_size=1, max_size=5))
+@given(
+    st.lists(st.tuples(WORDS.filter(bool), BODIES, st.sampled_from(["\n", "\n\n", "\n \n\n"])), min_size=1, max_size=5)
+)
 def test_what_was_written_is_what_is_read(parts: list[tuple[str, str, str]]) -> None:
     text = with_body("".join(f"## {title} {{#e-{i}}}{gap}{body}{gap}" for i, (title, body, gap) in enumerate(parts)))
     document = parse(text)

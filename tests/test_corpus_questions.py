@@ -76,7 +76,13 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_banks_lie_in_questions_sorted(tmp_path: Path) -> None:
-    for name in ("questions/b/de.yaml", "questions/a/fr.yaml", "questions/a/de.yaml", "questions/x.yaml", "data/a/de.yaml"):
+    for name in (
+        "questions/b/de.yaml",
+        "questions/a/fr.yaml",
+        "questions/a/de.yaml",
+        "questions/x.yaml",
+        "data/a/de.yaml",
+    ):
         write(tmp_path, BANK, name)
     assert [path.relative_to(tmp_path).as_posix() for path in bank_paths(tmp_path)] == [
         "questions/a/de.yaml",

@@ -82,9 +82,9 @@ def test_white_space_holds_no_sentence(text: str) -> None:
 @given(
     st.one_of(
         st.text(max_size=200),
-        st.lists(st.sampled_from(["Art. ", "53. ", "IA. ", "Ein ", "d. ", "nr.", "\n\n", "  ", "😀", "1 d. ", "Ó ", "? "])).map(
-            "".join
-        ),
+        st.lists(
+            st.sampled_from(["Art. ", "53. ", "IA. ", "Ein ", "d. ", "nr.", "\n\n", "  ", "😀", "1 d. ", "Ó ", "? "])
+        ).map("".join),
     ),
     st.sampled_from(sorted(LANGUAGES)),
 )

@@ -5,9 +5,10 @@ The rules, in order; they are the same for the same conversation every time:
 1. The question is asked as it stands. Where its language is unsure (a short text), it is taken to be the language of
    the question before.
 2. If that is answered, or lies outside the subject ("thank you", the weather), that is the answer.
-3. Otherwise, if the question leans on the one before it (it opens with a conjunction, has a word that points back, or
-   is at most four words long; `data/follow_ups.yaml`), it is asked again with the question before written behind it;
-   and where that one was a follow-up itself, with the last one before it that stood alone.
+3. Otherwise, if the question leans on the one before it, it is asked again with the question before written behind
+   it; and where that one was a follow-up itself, with the last one before it that stood alone. A question leans when
+   it opens with a conjunction, is at most SHORT_WORDS long, or has a word that points back (`data/follow_ups.yaml`)
+   and no more than LONG_WORDS: long questions say themselves what they are about.
 4. The second answer counts when it is clearly more probable than the first, by MUCH_MORE; otherwise the first one.
 
 Measured by `python -m eval.dialogues` on eval/data/dialogues; MUCH_MORE and the order of the two questions were chosen
@@ -33,6 +34,9 @@ MUCH_MORE = 0.1
 
 SHORT_WORDS = 4
 """A question of so few words leaves out what it is about."""
+
+LONG_WORDS = 12
+"""In a longer question a word that points back points within it."""
 
 SURE = 0.9
 """From this confidence on, in [0, 1], a detected language is believed against the conversation's."""
@@ -70,7 +74,9 @@ def is_follow_up(question: str, languages: Iterable[str]) -> bool:
     known = [cues()[language] for language in languages if language in cues()]
     if not words or not known:
         return False
-    return len(words) <= SHORT_WORDS or any(_opens(words, cue) or _refers(words, cue) for cue in known)
+    if len(words) <= SHORT_WORDS or any(_opens(words, cue) for cue in known):
+        return True
+    return len(words) <= LONG_WORDS and any(_refers(words, cue) for cue in known)
 
 
 def _opens(words: tuple[str, ...], cue: Cues) -> bool:
@@ -78,9 +84,7 @@ def _opens(words: tuple[str, ...], cue: Cues) -> bool:
 
 
 def _refers(words: tuple[str, ...], cue: Cues) -> bool:
-    return any(
-        words[start : start + len(phrase)] == phrase for phrase in cue.refers for start in range(len(words))
-    )
+    return any(words[start : start + len(phrase)] == phrase for phrase in cue.refers for start in range(len(words)))
 
 
 def combined(questions: Sequence[str], languages: Iterable[str], max_chars: int) -> str | None:

@@ -73,7 +73,7 @@ def _source(passage: PassageOut, told: dict[str, dict[str, str]]) -> Source:
         # Only French has a label of its own; a reference text in another language is named by its authority.
         original_label=told["chat"]["original"] if cited.language == "fr" else told["authority"][cited.authority],
         notes=tuple(note.message for note in passage.notes),
-        title=f"{title} ({cited.reference})" if cited.reference else title,
+        title=f"{title} · {cited.reference}" if cited.reference else title,
         source_authority=told["authority"][cited.authority],
         url=cited.url,
     )
@@ -128,7 +128,7 @@ def markdown(said: Reply) -> str:
         parts.append(f"**{escape_markdown(heading)}**")
         parts.append(
             "\n".join(
-                f"- {_markdown_number(source)} {escape_markdown(source.title)}, {escape_markdown(source.source_authority)}"
+                f"- {_markdown_number(source)} {escape_markdown(f'{source.title} · {source.source_authority}')}"
                 for source in sources
             )
         )
@@ -181,7 +181,7 @@ def mrkdwn_number(source: Source) -> str:
 
 def mrkdwn_source(source: Source) -> str:
     """One line of a list of sources."""
-    return f"{mrkdwn_number(source)} {escape_mrkdwn(source.title)}, {escape_mrkdwn(source.source_authority)}"
+    return f"{mrkdwn_number(source)} {escape_mrkdwn(f'{source.title} · {source.source_authority}')}"
 
 
 def plain(said: Reply) -> str:
@@ -197,6 +197,6 @@ def plain(said: Reply) -> str:
             parts.append(f"{_labelled(source.original_label)} “{source.original}”")
         parts += source.notes
     for heading, sources in _lists(said):
-        listed = "\n".join(f"[{s.number}] {s.title}, {s.source_authority}\n{s.url}" for s in sources)
+        listed = "\n".join(f"[{s.number}] {s.title} · {s.source_authority}\n{s.url}" for s in sources)
         parts.append(f"{heading}\n{listed}")
     return "\n\n".join(parts)

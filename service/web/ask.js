@@ -2,7 +2,7 @@
 
 import { getJson, postJson, ServiceProblem } from "./api.js";
 import { announceAnswer, renderAnswer } from "./answer.js";
-import { cards, loadDocuments, titleOf } from "./documents.js";
+import { cards, loadDocuments, versionOf } from "./documents.js";
 import { h, inLanguage } from "./dom.js";
 import { announce } from "./status.js";
 import { t, textsIn } from "./texts.js";
@@ -59,7 +59,7 @@ export function describeChoices() {
   document.getElementById("beginningList").replaceChildren(cards(documents, "h3"));
   documentsList.replaceChildren(
     ...documents.map((document) => {
-      const { title, language } = titleOf(document);
+      const { title, language } = versionOf(document);
       return h(
         "label", { class: "document-option" },
         h("input", { type: "checkbox", name: "documents", value: document.doc_id, checked: chosen.has(document.doc_id) }),

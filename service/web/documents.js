@@ -19,10 +19,10 @@ function officialFirst(one, other) {
   return Number(other.authority === "official") - Number(one.authority === "official");
 }
 
-/** A document's title and its language: the interface's, else that of the reference version. */
-export function titleOf(document) {
-  const version = document.versions.find((one) => one.language === interfaceLanguage());
-  return version ?? { title: document.title, language: document.reference_language };
+/** The version in the interface's language, else the reference version. */
+export function versionOf(document) {
+  const inLanguageOf = (code) => document.versions.find((version) => version.language === code);
+  return inLanguageOf(interfaceLanguage()) ?? inLanguageOf(document.reference_language);
 }
 
 /** Who speaks: the official text, a translation of it, or a summary of ours. */
@@ -38,12 +38,12 @@ export function browseAddress(docId, language) {
 /** Documents as cards, their titles as headings of the level named; `more` gives what else stands on a card. */
 export function cards(documents, heading, more = () => null) {
   return h("ul", { class: "catalogue" }, documents.map((info) => {
-    const { title, language } = titleOf(info);
+    const { title, language, authority } = versionOf(info);
     const link = h("a", { href: browseAddress(info.doc_id, language), "data-route": true }, title);
     return h(
       "li", { class: "catalogue-item" },
       h(heading, inLanguage(language), link),
-      h("p", { class: "catalogue-facts" }, badge(info.authority), " ", publicationDate(info.published)),
+      h("p", { class: "catalogue-facts" }, badge(authority), " ", publicationDate(info.published)),
       more(info),
     );
   }));

@@ -102,6 +102,7 @@
     .ask { width: 100%; min-height: 2.75rem; margin-top: 0.6rem; border: 0; border-radius: 0.5rem; background: var(--accent); color: var(--on-accent); font-weight: 600; }
     .status { color: var(--soft); }
     .status:empty { display: none; }
+    .heard { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
     .answer { display: grid; gap: 0.75rem; }
     .passage { display: grid; gap: 0.6rem; padding-block-start: 0.75rem; border-block-start: 1px solid var(--line); }
     .text { line-height: 1.55; white-space: pre-line; }
@@ -178,7 +179,7 @@
     return h(
       "section", { class: "passage" },
       h("h4", inLanguage(passage.language), passage.heading),
-      h("p", { class: "badge" }, t("authority", passage.authority)),
+      h("p", { class: "soft" }, h("span", { class: "badge" }, t("authority", passage.authority)), ` · ${confidence(passage.confidence)}`),
       marked(passage),
       passage.language !== citation.language &&
         h("details", {}, h("summary", {}, t("page", french ? "french_original" : "reference_text")), marked(citation)),
@@ -188,6 +189,25 @@
     );
   }
 
+  /** What a screen reader is told: the outcome, and the sentence that answers. */
+  function heard(answer) {
+    const answered = answer.outcome === "answered";
+    const [text, code] = answered ? [answer.passages[0].quote, answer.passages[0].language] : [answer.message, textLanguage(answer.language.code)];
+    return [`${t("page", HEADINGS[answer.outcome])}. `, h("span", inLanguage(code), text)];
+  }
+
+  /** Confidence in words, with the number; nothing is certain, and nothing shown is impossible. */
+  function confidence(value) {
+    const level = value >= 0.9 ? "high" : value >= 0.6 ? "medium" : "low";
+    const percent = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 });
+    const sign = value > 0.99 ? "> " : value < 0.01 ? "< " : "";
+    return `${t("confidence", level)} (${sign}${percent.format(Math.min(0.99, Math.max(0.01, value)))})`;
+  }
+
+  /** The text as nodes, e-mail addresses in it as links. */
+  const withMailLinks = (text) =>
+    text.split(/([\w.+-]+@[\w-]+(?:\.[\w-]+)+)/).map((piece, number) => (number % 2 ? h("a", { href: `mailto:${piece}` }, piece) : piece));
+
   const HEADINGS = { answered: "answered", low_confidence: "unsure", no_match: "not_answered", out_of_scope: "out_of_scope" };
 
   function answerBlock(answer, address) {
@@ -196,7 +216,7 @@
     const passages = answered ? answer.passages.slice(0, 1) : answer.passages;
     return [
       h("h3", {}, t("page", HEADINGS[answer.outcome])),
-      answered ? h("p", { class: "soft" }, t("page", "outcome_answered_help")) : h("p", spoken, answer.message),
+      answered ? h("p", { class: "soft" }, t("page", "outcome_answered_help")) : h("p", spoken, withMailLinks(answer.message)),
       passages.map((passage) => passageBlock(passage, spoken)),
       feedback(answer),
       h("p", {}, h("a", { href: new URL(address, SERVICE).href, target: "_blank", rel: "noopener" }, t("page", "permalink"))),
@@ -276,7 +296,8 @@
         const query = new URLSearchParams({ q: text, ...(documents.length && { documents: documents.join(",") }) });
         answer.replaceChildren(...answerBlock(found, `?${query}`).flat());
         answer.hidden = false;
-        status.replaceChildren(t("page", HEADINGS[found.outcome]));
+        answer.scrollIntoView({ block: "nearest" });
+        status.replaceChildren(h("span", { class: "heard" }, heard(found)));
       } catch (failure) {
         if (number === latest) status.textContent = explain(failure);
       }
