@@ -18,7 +18,7 @@ def load_adapter(path: Path) -> Adapt:
     Raises EncoderUnavailable when the file is damaged.
     """
     try:
-        with np.load(path) as stored:
+        with path.open("rb") as file, np.load(file) as stored:
             tensors = {name: stored[name].astype(np.float32) for name in stored.files}
         scale = float(tensors.pop("scale"))
     except (BadZipFile, ValueError, KeyError, EOFError) as error:

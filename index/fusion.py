@@ -15,7 +15,7 @@ import numpy.typing as npt
 FEATURES = (
     "text_dense",  # best cosine of question and passage, any language
     "text_maxsim",  # best MaxSim of question and passage, any language
-    "key_dense",  # mean of the three best cosines of question and question keys, each language's mean removed
+    "key_dense",  # mean of the three best cosines with question keys, language means removed, projected
     "key_best",  # the best of those
     "key_maxsim",  # best symmetric MaxSim of question and question keys
     "lexical_text",  # BM25 over passages in the question's language

@@ -14,7 +14,7 @@ from index.late_interaction import max_sim
 from index.lexical import LexicalIndex
 from index.references import ReferenceMatcher
 from index.retrieval import Hit, Query, RankedEntry, Ranking
-from index.snapshot import Snapshot, centred
+from index.snapshot import Snapshot, comparable
 
 CANDIDATE_ROWS = 200  # rows that each leg proposes
 CANDIDATES = 40  # entries that are scored in full
@@ -41,7 +41,7 @@ class HybridRetriever:
         """Entries, best first."""
         s = self.snapshot
         encoded = self._encoder.encode(query.text, "query")
-        question = centred(encoded.sentence, s.language_means.get(query.language))
+        question = comparable(s, encoded.sentence, query.language)
         allowed = self._allowed(query)
         lexical = self._lexical(query, allowed)
         candidates = self._candidates(encoded, question, lexical, allowed)

@@ -6,6 +6,7 @@ Needs the packages of the group `models` (torch), which serving with the default
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -177,6 +178,7 @@ def export_model(weights: Weights, folder: Path) -> None:
     SentenceTransformer(modules=modules, prompts={"query": "query: ", "passage": "passage: "}, device="cpu").save(
         str(folder)
     )
+    shutil.rmtree(bare)
 
 
 def _fast_tokenizer(vocabulary: Vocabulary) -> Any:
@@ -185,7 +187,8 @@ def _fast_tokenizer(vocabulary: Vocabulary) -> Any:
 
     scored = list(zip(vocabulary.pieces, vocabulary.scores.tolist(), strict=True))
     tokenizer = Tokenizer(models.Unigram(scored, unk_id=vocabulary.unk, byte_fallback=False))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(r"\s+"), " ")])
+    spaces = normalizers.Replace(Regex(r"\s+"), " ")
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), spaces, normalizers.Strip()])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
     bos, eos = vocabulary.pieces[vocabulary.bos], vocabulary.pieces[vocabulary.eos]

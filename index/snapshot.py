@@ -22,6 +22,7 @@ from index.dense import DenseIndex
 from index.encoder import Encoder
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing
 from index.lexical import LexicalIndex
+from index.projection import fit_projection, project
 from index.store import (
     FORMAT,
     Manifest,
@@ -50,7 +51,8 @@ class Snapshot:
     Entries are numbered by document and place; passages and keys are sorted by entry, and
     `passage_ranges[e]`, `key_ranges[e]` are the half-open row ranges of entry e, int64 (e, 2).
     `sentence_spans[i]` are a sentence's document offsets and `sentence_ranges[p]` the sentences of passage row p.
-    `language_means` maps a language to the mean vector of the questions asked in it.
+    `language_means` maps a language to the mean vector of the questions asked in it; a question's vector less that
+    mean, through `projection`, is comparable with `key_vectors` and `negative_vectors`.
     """
 
     manifest: Manifest
@@ -73,8 +75,14 @@ class Snapshot:
     negatives: tuple[Negative, ...]
     negative_vectors: npt.NDArray[np.float32]
     language_means: dict[str, npt.NDArray[np.float32]]
+    projection: npt.NDArray[np.float32]
     lexical_text: dict[str, LexicalIndex]
     lexical_key: dict[str, LexicalIndex]
+
+
+def comparable(snapshot: Snapshot, vector: npt.NDArray[np.float32], language: str) -> npt.NDArray[np.float32]:
+    """A question's sentence vector as it compares with keys and negatives: float32 (d,), unit length."""
+    return project(centred(vector, snapshot.language_means.get(language)), snapshot.projection)
 
 
 def centred(vectors: npt.NDArray[np.float32], mean: npt.NDArray[np.float32] | None) -> npt.NDArray[np.float32]:
@@ -167,13 +175,14 @@ def build_snapshot(
             for language in np.unique(question_languages)
         }
         np.savez(folder / "language_means.npz", **means)
-        for name, languages in (
-            ("keys", [q.language for q in bank]),
-            ("negatives", [n.language for n in collection.negatives]),
-        ):
-            np.save(folder / f"{name}.centred.npy", _centre_all(blocks[name].vectors, languages, means))
+        keys = _centre_all(blocks["keys"].vectors, [q.language for q in bank], means)
+        negatives = _centre_all(blocks["negatives"].vectors, [n.language for n in collection.negatives], means)
+        projection = fit_projection(keys, key_entries, negatives)
+        np.save(folder / "projection.npy", projection)
+        np.save(folder / "keys.projected.npy", project(keys, projection))
+        np.save(folder / "negatives.projected.npy", project(negatives, projection))
         DenseIndex.build(blocks["passages"].vectors).save(folder / "passages.faiss")
-        DenseIndex.build(np.load(folder / "keys.centred.npy")).save(folder / "keys.faiss")
+        DenseIndex.build(np.load(folder / "keys.projected.npy")).save(folder / "keys.faiss")
         _write_lexical(folder / "lexical_text", [(p.language, p.searchable) for p in passages], passage_entries)
         _write_lexical(folder / "lexical_key", [(q.language, q.text) for q in bank], key_entries)
         manifest = Manifest(
@@ -295,11 +304,12 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
         key_entries=key_entries,
         key_ranges=_ranges(key_entries, len(entries)),
         key_texts=EncodedTexts.load(folder, "keys"),
-        key_vectors=np.load(folder / "keys.centred.npy", mmap_mode="r"),
+        key_vectors=np.load(folder / "keys.projected.npy", mmap_mode="r"),
         key_index=DenseIndex.load(folder / "keys.faiss"),
         negatives=tuple(Negative(**row) for row in lines("negatives")),
-        negative_vectors=np.load(folder / "negatives.centred.npy", mmap_mode="r"),
+        negative_vectors=np.load(folder / "negatives.projected.npy", mmap_mode="r"),
         language_means=means,
+        projection=np.load(folder / "projection.npy"),
         lexical_text=_read_lexical(folder / "lexical_text"),
         lexical_key=_read_lexical(folder / "lexical_key"),
     )

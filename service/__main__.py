@@ -27,7 +27,14 @@ def _serve(arguments: argparse.Namespace) -> int:
     from service.app import create_app
 
     chosen = _chosen(arguments)
-    uvicorn.run(create_app(chosen), host=chosen.host, port=chosen.port, server_header=False, log_level="info")
+    uvicorn.run(
+        create_app(chosen),
+        host=chosen.host,
+        port=chosen.port,
+        server_header=False,
+        log_level="info",
+        access_log=False,  # it would write questions from query strings to the log
+    )
     return 0
 
 

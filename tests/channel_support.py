@@ -17,9 +17,9 @@ from urllib.parse import urlencode
 
 import numpy as np
 import uvicorn
+from conftest import MAILBOX, FixedDetector, ToyEncoder, constant_judge, make_settings
 from fastapi import FastAPI
 
-from conftest import MAILBOX, FixedDetector, ToyEncoder, constant_judge, make_settings
 from index.fusion import FEATURES, Fusion
 from index.hybrid import HybridRetriever
 from index.snapshot import load_snapshot

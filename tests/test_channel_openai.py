@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+from channel_support import serving, toy_engine
+from conftest import make_settings
 from openai import APIStatusError, BadRequestError, InternalServerError, NotFoundError, OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 from starlette.testclient import TestClient
 
-from channel_support import serving, toy_engine
-from conftest import make_settings
 from index.errors import IndexMissing
 from service.app import create_app
 from service.channels.rendering import link_target, markdown, reply
@@ -105,10 +106,8 @@ def test_usage_is_counted_in_both_ways(chat: OpenAI) -> None:
 
 
 def test_stream_is_events_to_the_end(address: str) -> None:
-    import httpx
-
     body = {"model": MODEL, "messages": user(QUESTION), "stream": True}
-    response = httpx.post(f"{address}/v1/chat/completions", json=body)
+    response = httpx2.post(f"{address}/v1/chat/completions", json=body)
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     events = response.text.split("\n\n")
     assert events[-2:] == ["data: [DONE]", ""]
@@ -235,10 +234,12 @@ def test_without_an_index_it_says_when_to_come_back() -> None:
     def missing(_: Settings) -> Engine:
         raise IndexMissing("There is no index. Run `make index`.")
 
-    with serving(create_app(make_settings(), missing)) as address:
-        with OpenAI(base_url=f"{address}/v1", api_key="-", max_retries=0) as chat:
-            with pytest.raises(InternalServerError, match="make index") as refused:
-                chat.chat.completions.create(model=MODEL, messages=user(QUESTION))
+    with (
+        serving(create_app(make_settings(), missing)) as address,
+        OpenAI(base_url=f"{address}/v1", api_key="-", max_retries=0) as chat,
+        pytest.raises(InternalServerError, match="make index") as refused,
+    ):
+        chat.chat.completions.create(model=MODEL, messages=user(QUESTION))
     assert refused.value.status_code == 503
     assert refused.value.type == "server_error"
     assert refused.value.response.headers["retry-after"] == "30"

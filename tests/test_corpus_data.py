@@ -54,7 +54,7 @@ def paragraphs(document: Document) -> list[str]:
 def test_the_corpus_is_clean_and_holds_what_it_promises(shipped: Collection) -> None:
     languages = {doc_id: set(versions) for doc_id, versions in shipped.versions().items()}
     assert languages.pop(FAQ) == set(EU_LANGUAGES)
-    assert languages == dict.fromkeys(("ai-act-gpai", "code-of-practice", "gpai-topics"), {"en", "fr"})
+    assert languages == {doc_id: {"en", "fr"} for doc_id in ("ai-act-gpai", "code-of-practice", "gpai-topics")}
 
 
 def test_the_french_faq_is_the_seed_word_for_word(faq: dict[str, Document], shared: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from hypothesis import given
@@ -115,7 +115,7 @@ def test_calibration_error_as_a_plain_version_has_it(pairs: list[tuple[float, bo
     ordered = sorted(pairs)
     edges = [number * len(ordered) // bins for number in range(bins + 1)]
     expected = 0.0
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         if high > low:
             confidence = mean([confidence for confidence, _ in ordered[low:high]])
             share = mean([float(ok) for _, ok in ordered[low:high]])

@@ -95,13 +95,13 @@ def test_questions_are_centred_on_the_mean_of_their_language(snapshot: Snapshot)
     assert set(snapshot.language_means) == {"en"}
     np.testing.assert_allclose(snapshot.language_means["en"], mean, atol=1e-6)
     moved = [encoder.encode(text, "query").sentence - mean for text in asked]
-    expected = [vector / np.linalg.norm(vector) for vector in moved]
+    expected = np.stack([vector / np.linalg.norm(vector) for vector in moved])
     np.testing.assert_allclose(np.concatenate([snapshot.key_vectors, snapshot.negative_vectors]), expected, atol=1e-5)
 
 
 def test_centring_without_a_mean_or_of_the_mean_itself() -> None:
     vectors = np.array([[3, 4], [1, 0]], np.float32)
-    np.testing.assert_allclose(centred(vectors, None), [[0.6, 0.8], [1, 0]], atol=1e-6)
+    np.testing.assert_allclose(centred(vectors, None), [[0.6, 0.8], [1.0, 0.0]], atol=1e-6)
     assert centred(vectors[1], vectors[1]).tolist() == [0, 0], "no division by zero"
 
 

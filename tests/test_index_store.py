@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from conftest import CHECKOUT
 
-from index import store
 from index.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
 from index.store import (
     FORMAT,
@@ -102,7 +101,7 @@ def test_whatever_stops_publishing_the_old_snapshot_serves(
             raise KeyboardInterrupt
         replace_path(source, target)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(store.os, "replace", stopping)
+    monkeypatch.setattr(os, "replace", stopping)
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path, "two")
     monkeypatch.undo()
@@ -116,10 +115,15 @@ def test_whatever_stops_publishing_the_old_snapshot_serves(
 def test_the_temporary_folder_and_the_remains_of_killed_builds_go(tmp_path: Path) -> None:
     (tmp_path / ".building-killed" / "deep").mkdir(parents=True)
     (tmp_path / ".building-pointer").write_text("half a version")
-    with pytest.raises(ZeroDivisionError), building(tmp_path) as folder:
-        assert names(tmp_path) == {".lock", folder.name}
-        (folder / "x").write_text("x")
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with building(tmp_path) as folder:
+            assert names(tmp_path) == {".lock", folder.name}
+            (folder / "x").write_text("x")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert names(tmp_path) == {".lock"}
 
 

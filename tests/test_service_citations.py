@@ -71,7 +71,7 @@ def test_what_does_not_hold_is_named(
 def test_one_character_off_does_not_hold(cited: CitationOut, snapshot: Snapshot) -> None:
     good = cited.model_dump()
     assert valid(snapshot, good)
-    wrong = [
+    wrong: list[dict[str, object]] = [
         {"start": cited.start + 1},
         {"end": cited.end + 1} if cited.end < len(cited.text) else {"end": cited.end - 1},
         {"start": cited.start + 1, "end": cited.end + 1},

@@ -16,9 +16,15 @@ from index.fusion import FEATURES
 from index.retrieval import Query, RankedEntry, Ranking
 from service.confidence import CALIBRATION_FILE, SIGNALS, Judge, LogisticModel, load_judge, signals
 
-FIRST = (0.9, 0.8, 0.5, 0.6, 0.7, 0.4, 0.0, 0.2)
-SECOND = (0.7, 0.85, 0.3, 0.6, 0.1, 0.5, 0.0, 0.1)
-THIRD = (0.95, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.1)
+
+def features(**values: float) -> tuple[float, ...]:
+    """Those named, the others nought."""
+    return tuple(values.get(name, 0.0) for name in FEATURES)
+
+
+FIRST = features(text_dense=0.9, text_maxsim=0.8, key_dense=0.5, key_best=0.6, lexical_text=0.4, lexical_key=0.2)
+SECOND = features(text_dense=0.7, text_maxsim=0.85, key_dense=0.3, key_best=0.6, lexical_text=0.5)
+THIRD = features(text_dense=0.95, lexical_key=0.1)
 NEGATIVE = {"near_miss": 0.45, "off_topic": 0.15, "hostile": 0.25}
 
 
@@ -52,7 +58,7 @@ def test_signals_are_as_defined() -> None:
     expected |= {
         "score_gap": sum(FIRST) - sum(SECOND),
         # The first has the most of all but text_dense (third), text_maxsim and lexical_text (second); ties count.
-        "agreement": 5 / 8,
+        "agreement": 1 - 3 / len(FEATURES),
         "negative_near_miss": 0.45,
         "negative_off_topic": 0.15,
         "negative_hostile": 0.25,

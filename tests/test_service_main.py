@@ -251,7 +251,12 @@ def test_serve_takes_options_before_settings(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_ensure_index_builds_what_the_settings_name(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
-    monkeypatch.setattr("index.__main__.main", lambda: seen.append(sys.argv[1:]) or 7)
+
+    def build() -> int:
+        seen.append(sys.argv[1:])
+        return 7
+
+    monkeypatch.setattr("index.__main__.main", build)
     assert run(monkeypatch, "ensure-index") == 7
     (arguments,) = seen
     chosen = make_settings()

@@ -14,7 +14,7 @@ from corpus.collection import read_collection
 from corpus.languages import LANGUAGES
 from index.fusion import FEATURES, Fusion
 from index.hybrid import HybridRetriever
-from index.retrieval import Query
+from index.retrieval import Query, Ranking
 from index.snapshot import Snapshot, build_snapshot, load_snapshot
 from service.answers import Answer, AnswerPassage, Citation, QuestionLanguage
 from service.confidence import Judge
@@ -156,7 +156,12 @@ def test_question_is_searched_in_its_own_language_when_that_is_sure(
 ) -> None:
     seen: list[Query] = []
     rank = HybridRetriever.rank
-    monkeypatch.setattr(HybridRetriever, "rank", lambda self, query: seen.append(query) or rank(self, query))
+
+    def watch(self: HybridRetriever, query: Query) -> Ranking:
+        seen.append(query)
+        return rank(self, query)
+
+    monkeypatch.setattr(HybridRetriever, "rank", watch)
     make(retriever, language="en", certainty=certainty).answer(Ask(WITHDRAW, language="fr"))
     assert [query.language for query in seen] == [searched]
 

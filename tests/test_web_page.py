@@ -494,6 +494,11 @@ def test_the_corpus_is_browsed_from_the_list_to_an_entry(site: str, tabs: Tabs) 
     page.locator("#browseLink").click()
     page.get_by_role("heading", level=1, name=EN["page"]["browse"]).wait_for()
     assert page.locator(".catalogue-item h2").all_text_contents() == ["Questions about signing", "Summary of the act"]
+    # What the link leads to: in English the official text is there as a translation.
+    assert page.locator(".catalogue-item .badge").all_text_contents()[-2:] == [
+        EN["authority"]["translation"],
+        EN["authority"]["summary"],
+    ]
     page.get_by_role("link", name="Questions about signing").click()
     page.get_by_role("heading", level=1, name="Questions about signing").wait_for()
     assert page.locator(":focus").evaluate("element => element.tagName") == "H1"

@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.util import find_spec
@@ -176,6 +176,16 @@ def site(site_pipeline: Pipeline) -> Iterator[str]:
     """The address of the service, in a thread of its own."""
     with served(site_app(site_pipeline)) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[[Any], AbstractContextManager[str]]:
+    return served
+
+
+@pytest.fixture(scope="session")
+def make_app() -> Callable[..., Any]:
+    return site_app
 
 
 def _missing() -> str | None:

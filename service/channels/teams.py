@@ -22,7 +22,7 @@ import anyio
 from fastapi import APIRouter, Request
 
 from service.channels.desk import desk_of
-from service.channels.rendering import Reply, Source, link_target, plain, reply
+from service.channels.rendering import Reply, Source, link_target, reply
 from service.channels.replays import Replays
 from service.pipeline import Ask
 from service.problems import PROBLEM_RESPONSES, Refusal
@@ -137,8 +137,12 @@ def _text(text: str) -> Json:
 
 
 def message(answer: AnswerResponse) -> Json:
-    """The answer as a message with one Adaptive Card, and in plain text for notifications."""
+    """The answer as a message with one Adaptive Card, and its first words for notifications.
+
+    Teams takes 28 KB; the text is therefore not given a second time as a fallback.
+    """
     said = reply(answer)
+    summary = said.message or next((source.quote for source in said.quoted), "")
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -146,10 +150,9 @@ def message(answer: AnswerResponse) -> Json:
         "msteams": {"width": "Full"},
         "lang": answer.language.code,
         "body": _body(said),
-        "fallbackText": plain(said),
     }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
-    return {"type": "message", "summary": plain(said), "attachments": [attachment]}
+    return {"type": "message", "summary": summary, "attachments": [attachment]}
 
 
 def _body(said: Reply) -> list[Json]:

@@ -160,7 +160,7 @@ function related(passages, answered, context) {
       ),
       h("div", { class: "related-body" },
         passageBody(passage, false, context),
-        h("p", { class: "source" }, h("span", { class: "source-label" }, t("page.browse")), browseLink(passage, passage.heading))),
+        h("p", { class: "source source-here" }, h("span", { class: "source-label" }, t("page.browse")), browseLink(passage, passage.heading))),
     )),
   )];
 }
@@ -209,8 +209,11 @@ function feedback(answer) {
   }
   group.append(
     h("span", { id: "feedbackQuestion" }, t("page.helpful")),
-    h("button", { class: "action", type: "button", onclick: () => send(true) }, t("page.helpful_yes")),
-    h("button", { class: "action", type: "button", onclick: () => send(false) }, t("page.helpful_no")),
+    h(
+      "span", { class: "feedback-buttons" },
+      h("button", { class: "action", type: "button", onclick: () => send(true) }, t("page.helpful_yes")),
+      h("button", { class: "action", type: "button", onclick: () => send(false) }, t("page.helpful_no")),
+    ),
   );
   return group;
 }

@@ -18,7 +18,8 @@
   "use strict";
 
   const script = document.currentScript;
-  if (!script || document.querySelector("gpai-questions")) return;
+  if (!script || document.querySelector("script[data-gpai-questions]")) return; // one launcher is enough
+  script.dataset.gpaiQuestions = "";
 
   const SERVICE = new URL("../", script.src);
   const LANGUAGES = "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv".split(" ");
@@ -95,7 +96,8 @@
     }
     .head { display: flex; align-items: center; justify-content: space-between; gap: 0.75rem; padding: 0.75rem 0.75rem 0.75rem 1.125rem; border-bottom: 1px solid var(--line); }
     .close { flex: none; width: 2.5rem; height: 2.5rem; border: 0; border-radius: 0.5rem; background: transparent; font-size: 1.5rem; line-height: 1; }
-    .body { display: grid; gap: 1rem; padding: 1rem 1.125rem; overflow-y: auto; }
+    .body, .answer, .passage { display: grid; grid-template-columns: minmax(0, 1fr); }
+    .body { gap: 1rem; padding: 1rem 1.125rem; overflow-y: auto; }
     label { display: block; margin-bottom: 0.3rem; font-weight: 600; }
     textarea { display: block; width: 100%; min-height: 4.5rem; padding: 0.55rem 0.7rem; border: 1px solid var(--line); border-radius: 0.5rem; background: transparent; resize: vertical; }
     textarea::placeholder { color: var(--soft); opacity: 1; }
@@ -103,8 +105,8 @@
     .status { color: var(--soft); }
     .status:empty { display: none; }
     .heard { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-    .answer { display: grid; gap: 0.75rem; }
-    .passage { display: grid; gap: 0.6rem; padding-block-start: 0.75rem; border-block-start: 1px solid var(--line); }
+    .answer { gap: 0.75rem; }
+    .passage { gap: 0.6rem; padding-block-start: 0.75rem; border-block-start: 1px solid var(--line); }
     .text { line-height: 1.55; white-space: pre-line; }
     mark { background: var(--mark); color: inherit; text-decoration: underline 2px; text-underline-offset: 0.2em; }
     .badge, .soft { color: var(--soft); font-size: 0.875rem; }
@@ -253,7 +255,7 @@
     const documents = (script.dataset.documents ?? "").split(",").map((id) => id.trim()).filter(Boolean);
     const question = h("textarea", { id: "question", rows: "2", dir: "auto", placeholder: t("page", "placeholder"), "aria-describedby": "status" });
     const status = h("p", { id: "status", class: "status", role: "status" });
-    const answer = h("section", { class: "answer", "aria-labelledby": "title", hidden: true });
+    const answer = h("div", { class: "answer", hidden: true });
     const form = h("form", { novalidate: true },
       h("label", { for: "question" }, t("page", "question")), question,
       h("button", { class: "ask" }, t("page", "ask")));
