@@ -31,13 +31,13 @@ class TrainingSettings:
 
     rank: int = 8
     alpha: int = 16
-    steps: int = 400
+    steps: int = 240
     batch: int = 32
-    learning_rate: float = 3e-4
+    learning_rate: float = 4e-4
     warmup: float = 0.1
     scale: float = 30.0
     passage_share: float = 0.25
-    max_tokens: int = 80
+    max_tokens: int = 44
     seed: int = 7
 
 
@@ -118,7 +118,8 @@ def train(collection: Collection, out: Path, settings: TrainingSettings) -> dict
                 task_type=TaskType.FEATURE_EXTRACTION,
                 r=settings.rank,
                 lora_alpha=settings.alpha,
-                target_modules=["query", "key", "value", "dense"],
+                # All matrices of the layers, and not the pooler's `dense`.
+                target_modules=r".*layer\.\d+\..*\.(query|key|value|dense)",
             )
         )
         trainer = SentenceTransformerTrainer(

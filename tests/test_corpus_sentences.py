@@ -65,6 +65,10 @@ def test_a_heading_in_capitals_is_not_cut_after_each_word() -> None:
     assert split("ART. UNIC IA. OFICIUL", "ro") == ["ART. UNIC IA. OFICIUL"]
 
 
+def test_a_number_after_an_acronym_begins_no_sentence() -> None:
+    assert split("Ghidul privind IA. 53 de articole.", "ro") == ["Ghidul privind IA. 53 de articole."]
+
+
 def test_paragraphs_are_not_joined() -> None:
     assert split("See the list of art.\n\nnext paragraph", "en") == ["See the list of art.", "next paragraph"]
 
