@@ -73,13 +73,14 @@ def fit_judge(rows: Sequence[RunRow]) -> dict[str, Any]:
     in_scope = np.array([row.question.kind not in ("off_topic", "hostile") for row in rows])
     answering, held_out = _logistic(values, right)
     scope, scope_held_out = _logistic(values, in_scope)
+    answer = promise_threshold(held_out, right, PROMISE)
     return {
         "signals": list(SIGNALS),
         "answering": answering,
         "scope": scope,
         "thresholds": {
-            "answer": {"*": round(promise_threshold(held_out, right, PROMISE), 4)},
-            "related": round(_related_threshold(held_out, right), 4),
+            "answer": {"*": round(answer, 4)},
+            "related": round(min(_related_threshold(held_out, right), answer * 0.75), 4),
             "scope": round(_scope_threshold(scope_held_out, in_scope), 4),
         },
         "promise": PROMISE,

@@ -11,7 +11,8 @@ from eval.gold import UNANSWERABLE
 from eval.metrics import auroc, expected_calibration_error, hit_at, mean, ndcg_at, recall_at, reciprocal_rank
 from eval.runs import RunRow
 from eval.significance import bootstrap_interval
-from service.answers import Answer
+from service.answers import Answer, Citation
+from service.schemas import citation_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +88,18 @@ def confidence_figures(scored: Sequence[Scored]) -> dict[str, float]:
     return {"ECE": expected_calibration_error(confidences, right), "AUROC": auroc(confidences, right)}
 
 
+def _stands(citation: Citation) -> bool:
+    """The citation as it goes over HTTP, checked as a reader would: by slicing the passage and the document."""
+    out = citation_out(citation)
+    in_document = slice(out.document_start + out.start, out.document_start + out.end)
+    return out.text[out.start : out.end] == out.quote == citation.document.text[in_document]
+
+
 def quote_figures(scored: Sequence[Scored]) -> dict[str, float]:
     """`quotes_exact`: quotes that stand to the character in both places; `quote_F1` and `quote_hit` (F1 over 0.5)
     against gold quotes, where the right entry came first."""
     passages = [p for s in scored for p in (*s.answer.passages, *s.answer.related)]
-    exact = [
-        float(
-            c.document.text[c.passage_start + c.start : c.passage_start + c.end] == c.quote
-            and c.quote in c.document.text
-        )
-        for p in passages
-        for c in (p.shown, p.citation)
-    ]
+    exact = [float(_stands(citation)) for p in passages for citation in (p.shown, p.citation)]
     overlaps = [s.quote_overlap for s in scored]
     return {
         "quotes_exact": mean(exact),

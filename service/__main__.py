@@ -79,10 +79,9 @@ def _ask(arguments: argparse.Namespace) -> int:
 def _as_json(answer: Answer, pipeline: Pipeline) -> dict[str, object]:
     from uuid import uuid4
 
-    from service.app import index_out
-    from service.schemas import answer_out
+    from service.schemas import answer_out, index_out
 
-    return answer_out(answer, uuid4().hex, index_out(pipeline.snapshot)).model_dump(mode="json")
+    return answer_out(answer, uuid4().hex, index_out(pipeline.snapshot.manifest)).model_dump(mode="json")
 
 
 def _as_text(answer: Answer) -> str:
@@ -157,8 +156,8 @@ def _row(answer: Answer) -> dict[str, object]:
 
 
 def _mcp(_: argparse.Namespace) -> int:
-    from service.channels.desk import Desk
     from service.channels.mcp import serve_stdio
+    from service.desk import Desk
     from service.engine import Engine
 
     chosen = settings()

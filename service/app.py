@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from time import perf_counter
 from typing import Annotated, Any
-from uuid import uuid4
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi import Query as Parameter
@@ -16,21 +14,19 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from corpus.detection import detector
 from corpus.documents import Document, reference_document
 from corpus.languages import EU_LANGUAGES, LANGUAGES
 from index.errors import IndexProblem
-from index.retrieval import Query
-from index.snapshot import Snapshot
 from service.channels.mcp import install_mcp, mcp_running
 from service.channels.openai import install_chat
 from service.channels.slack import slack_router
 from service.channels.teams import teams_router
 from service.citations import verify_citation
+from service.desk import desk_of
 from service.engine import Engine, make_encoder, make_pipeline
 from service.limits import BodyLimit, SecurityHeaders
-from service.observability import ANSWER_SECONDS, ANSWERS, FEEDBACK, QUESTIONS_REFUSED, metrics_response
-from service.pipeline import Ask, UnknownDocument, UnknownLanguage
+from service.observability import FEEDBACK, metrics_response
+from service.pipeline import Ask
 from service.problems import PROBLEM_RESPONSES, PROBLEM_TYPE, Refusal, install_problem_handlers
 from service.schemas import (
     AnswerRequest,
@@ -42,16 +38,12 @@ from service.schemas import (
     FeedbackRequest,
     FeedbackResponse,
     Health,
-    HitOut,
-    IndexOut,
     LanguageInfo,
-    LanguageOut,
     LanguagesResponse,
     SearchResponse,
     VerifyRequest,
     VerifyResponse,
     VersionInfo,
-    answer_out,
 )
 from service.settings import Settings
 from service.texts import text_languages, texts
@@ -78,43 +70,11 @@ class WebFiles(StaticFiles):
 router = APIRouter(responses=PROBLEM_RESPONSES)
 
 
-def _engine(request: Request) -> Engine:
-    engine: Engine | None = request.app.state.engine
-    if engine is None:
-        raise Refusal(503, str(request.app.state.unready), headers={"Retry-After": "30"})
-    return engine
-
-
-def index_out(snapshot: Snapshot) -> IndexOut:
-    manifest = snapshot.manifest
-    return IndexOut(version=manifest.version, built=manifest.built, encoder=manifest.fingerprint)
-
-
-def _check_length(text: str, settings: Settings, field: str) -> None:
-    if len(text) > settings.max_question_chars:
-        detail = f"{field} has {len(text)} characters. Use at most {settings.max_question_chars}."
-        raise Refusal(422, detail, field)
-
-
 @router.post("/v1/answers", tags=["answers"], summary="Answer a question with quotes and citations")
 async def answers(body: AnswerRequest, request: Request) -> AnswerResponse:
-    engine, settings = _engine(request), request.app.state.settings
-    _check_length(body.question, settings, "question")
-    started = perf_counter()
+    desk = desk_of(request.app)
     documents = None if body.documents is None else tuple(body.documents)
-    ask = Ask(body.question, body.language, body.top_k, documents, body.as_of)
-    try:
-        answer = await engine.answer(ask)
-    except UnknownLanguage as error:
-        raise Refusal(422, str(error), "language") from error
-    except UnknownDocument as error:
-        raise Refusal(422, str(error), "documents") from error
-    except Refusal:
-        QUESTIONS_REFUSED.inc()
-        raise
-    ANSWER_SECONDS.observe(perf_counter() - started)
-    ANSWERS.labels(outcome=answer.outcome, language=answer.language.code).inc()
-    return answer_out(answer, uuid4().hex, index_out(engine.snapshot))
+    return desk.out(await desk.answer(Ask(body.question, body.language, body.top_k, documents, body.as_of)))
 
 
 @router.get("/v1/search", tags=["answers"], summary="Ranked passages, without judgement")
@@ -125,43 +85,13 @@ async def search(
     language: Annotated[str | None, Parameter(pattern="^[a-z]{2}$", description="Language of the question")] = None,
     documents: Annotated[str | None, Parameter(description="Document ids, separated by commas")] = None,
 ) -> SearchResponse:
-    engine, settings = _engine(request), request.app.state.settings
-    text = q.strip()
-    if not text:
-        raise Refusal(422, "q is empty. Pass a question.", "q")
-    _check_length(text, settings, "q")
-    if language is not None and language not in LANGUAGES:
-        raise Refusal(422, f"The language {language!r} is unknown. Use one of {', '.join(LANGUAGES)}.", "language")
-    chosen = None if documents is None else tuple(part.strip() for part in documents.split(",") if part.strip())
-    for doc_id in chosen or ():
-        if doc_id not in engine.snapshot.documents:
-            known = ", ".join(engine.snapshot.documents)
-            raise Refusal(422, f"The document {doc_id!r} is unknown. Use some of {known}.", "documents")
-    detected = detector(settings.language_detector).detect(text)
-    hits = await engine.search(Query(text, language or detected.code, chosen), k)
-    stated = LanguageOut(code=language, confidence=1.0, source="stated") if language else None
-    return SearchResponse(
-        query=text,
-        language=stated or LanguageOut(code=detected.code, confidence=round(detected.confidence, 4), source="detected"),
-        hits=[
-            HitOut(
-                rank=rank,
-                doc_id=hit.passage.doc_id,
-                entry_id=hit.passage.entry_id,
-                passage_id=hit.passage.passage_id,
-                language=hit.passage.language,
-                score=round(hit.score, 6),
-                text=hit.passage.text,
-            )
-            for rank, hit in enumerate(hits, start=1)
-        ],
-        index=index_out(engine.snapshot),
-    )
+    chosen = None if documents is None else [part.strip() for part in documents.split(",") if part.strip()]
+    return await desk_of(request.app).search(q, k, language, chosen, field="q")
 
 
 @router.get("/v1/languages", tags=["corpus"], summary="Languages that are understood, and what stands in them")
 async def languages(request: Request) -> LanguagesResponse:
-    snapshot = _engine(request).snapshot
+    snapshot = desk_of(request.app).engine.snapshot
     questions: dict[str, int] = {}
     for key in snapshot.keys:
         questions[key.language] = questions.get(key.language, 0) + 1
@@ -181,9 +111,10 @@ async def languages(request: Request) -> LanguagesResponse:
 
 @router.get("/v1/documents", tags=["corpus"], summary="The documents of the corpus")
 async def documents(request: Request) -> DocumentsResponse:
-    snapshot = _engine(request).snapshot
+    snapshot = desk_of(request.app).engine.snapshot
     return DocumentsResponse(
-        documents=[_document_info(versions) for versions in snapshot.documents.values()], index=index_out(snapshot)
+        documents=[_document_info(versions) for versions in snapshot.documents.values()],
+        index=desk_of(request.app).index_out(),
     )
 
 
@@ -215,7 +146,7 @@ async def document(
         str | None, Parameter(description="Which version; the reference version when not given")
     ] = None,
 ) -> DocumentResponse:
-    snapshot = _engine(request).snapshot
+    snapshot = desk_of(request.app).engine.snapshot
     versions = snapshot.documents.get(doc_id)
     if versions is None:
         raise Refusal(404, f"The document {doc_id!r} is unknown. Use one of {', '.join(snapshot.documents)}.")
@@ -241,7 +172,7 @@ async def document(
 
 @router.post("/v1/citations/verify", tags=["corpus"], summary="Does a citation hold to the character?")
 async def verify(body: VerifyRequest, request: Request) -> VerifyResponse:
-    return verify_citation(body, _engine(request).snapshot)
+    return verify_citation(body, desk_of(request.app).engine.snapshot)
 
 
 @router.post("/v1/feedback", tags=["answers"], summary="Say whether an answer helped", status_code=202)
@@ -270,7 +201,7 @@ async def readyz(request: Request, response: Response) -> Health:
     if engine is None:
         response.status_code = 503
         return Health(status="unready", reason=str(request.app.state.unready))
-    return Health(status="ok", index=index_out(engine.snapshot))
+    return Health(status="ok", index=desk_of(request.app).index_out())
 
 
 @router.get("/metrics", tags=["operation"], summary="Prometheus metrics", response_class=Response)
@@ -330,7 +261,7 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
     app.include_router(slack_router(settings))
     app.include_router(teams_router(settings))
     install_mcp(app)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger={"/v1/chat/": settings.max_chat_body_bytes})
     install_chat(app)
     if settings.cors_origins:
         app.add_middleware(

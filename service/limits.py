@@ -18,17 +18,21 @@ _POLICY = (
 class BodyLimit:
     """Refuses bodies over the limit with 413, by the declared length or while reading."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, larger: dict[str, int] | None = None) -> None:
+        """`larger` maps the beginning of a path to its own limit."""
         self._app = app
         self._max = max_bytes
+        self._larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = problem_response(413, f"The body is larger than {self._max} bytes. Send less.")
+        own = (limit for path, limit in self._larger.items() if scope["path"].startswith(path))
+        allowed = next(own, self._max)
+        refusal = problem_response(413, f"The body is larger than {allowed} bytes. Send less.")
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not length.isdigit() or int(length) > self._max:
+        if not length.isdigit() or int(length) > allowed:
             await refusal(scope, receive, send)
             return
         chunks: list[bytes] = []
@@ -39,7 +43,7 @@ class BodyLimit:
                 return
             chunks.append(message.get("body", b""))
             size += len(chunks[-1])
-            if size > self._max:
+            if size > allowed:
                 await refusal(scope, receive, send)
                 return
             if not message.get("more_body", False):

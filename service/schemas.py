@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from corpus.documents import Authority
+from index.store import Manifest
 from service.answers import Answer, AnswerPassage, Citation, Outcome
 from service.fragments import fragment_url
 
@@ -101,6 +102,10 @@ class IndexOut(Strict):
     version: str
     built: str
     encoder: str
+
+
+def index_out(manifest: Manifest) -> IndexOut:
+    return IndexOut(version=manifest.version, built=manifest.built, encoder=manifest.fingerprint)
 
 
 class AnswerResponse(Strict):

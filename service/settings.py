@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     )
     max_question_chars: int = Field(2000, ge=1, description="Longest question accepted, in characters")
     max_body_bytes: int = Field(65536, ge=1024, description="Largest request body accepted, in bytes")
+    max_chat_body_bytes: int = Field(
+        1_048_576, ge=1024, description="Largest chat request accepted, in bytes: clients send the whole conversation"
+    )
     answer_cache_entries: int = Field(4096, ge=0, description="Answers kept for repeated questions; 0 keeps none")
     concurrent_questions: int = Field(4, ge=1, description="Questions worked on at the same time in one process")
     queued_questions: int = Field(64, ge=0, description="Questions that may wait beyond those; more get 503")

@@ -23,8 +23,8 @@ from fastapi import FastAPI
 from index.fusion import FEATURES, Fusion
 from index.hybrid import HybridRetriever
 from index.snapshot import load_snapshot
-from service.channels.desk import Desk
 from service.channels.mcp import serve_stdio
+from service.desk import Desk
 from service.engine import Engine
 from service.pipeline import Pipeline
 

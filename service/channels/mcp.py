@@ -23,9 +23,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from corpus.documents import Authority, Document, reference_document
-from service.channels.desk import Desk, desk_of
 from service.channels.rendering import markdown, reply
 from service.citations import verify_citation as verify
+from service.desk import Desk, desk_of
 from service.pipeline import Ask
 from service.problems import Refusal, problem_response
 from service.schemas import AnswerResponse, SearchResponse, Strict, VerifyRequest, VerifyResponse

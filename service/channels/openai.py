@@ -22,10 +22,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from corpus.detection import detector
 from service.answers import Answer
-from service.channels.desk import desk_of
 from service.channels.dialogue import converse
 from service.channels.openai_request import ChatError, ChatRequest, questions
 from service.channels.rendering import link_target, markdown, reply
+from service.desk import desk_of
 from service.pipeline import Ask
 from service.schemas import AnswerResponse
 

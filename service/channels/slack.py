@@ -29,9 +29,9 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, BackgroundTasks, Request
 from fastapi.responses import JSONResponse
 
-from service.channels.desk import desk_of
 from service.channels.rendering import Reply, Source, escape_mrkdwn, link_target, mrkdwn, mrkdwn_source, reply
 from service.channels.replays import Replays
+from service.desk import desk_of
 from service.pipeline import Ask
 from service.problems import PROBLEM_RESPONSES, Refusal
 from service.schemas import AnswerResponse

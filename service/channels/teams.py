@@ -21,9 +21,9 @@ from typing import Any
 import anyio
 from fastapi import APIRouter, Request
 
-from service.channels.desk import desk_of
 from service.channels.rendering import Reply, Source, link_target, reply
 from service.channels.replays import Replays
+from service.desk import desk_of
 from service.pipeline import Ask
 from service.problems import PROBLEM_RESPONSES, Refusal
 from service.schemas import AnswerResponse

@@ -16,7 +16,7 @@ from service.engine import Engine
 from service.observability import ANSWER_SECONDS, ANSWERS, QUESTIONS_REFUSED
 from service.pipeline import Ask, UnknownDocument, UnknownLanguage
 from service.problems import Refusal
-from service.schemas import AnswerResponse, HitOut, IndexOut, LanguageOut, SearchResponse, answer_out
+from service.schemas import AnswerResponse, HitOut, IndexOut, LanguageOut, SearchResponse, answer_out, index_out
 from service.settings import Settings
 
 
@@ -48,10 +48,12 @@ class Desk:
         ANSWERS.labels(outcome=answer.outcome, language=answer.language.code).inc()
         return answer_out(answer, uuid4().hex, self.index_out())
 
-    async def search(self, text: str, k: int, language: str | None, documents: list[str] | None) -> SearchResponse:
+    async def search(
+        self, text: str, k: int, language: str | None, documents: list[str] | None, field: str = "query"
+    ) -> SearchResponse:
         """Ranked passages without judgement, as `GET /v1/search` gives them. Raises Refusal (422, 503)."""
         text = text.strip()
-        self._check_question(text, "query")
+        self._check_question(text, field)
         if language is not None and language not in LANGUAGES:
             raise Refusal(422, f"The language {language!r} is unknown. Use one of {', '.join(LANGUAGES)}.", "language")
         known = self.engine.snapshot.documents
@@ -85,8 +87,7 @@ class Desk:
 
     def index_out(self) -> IndexOut:
         """Which index answers."""
-        manifest = self.engine.snapshot.manifest
-        return IndexOut(version=manifest.version, built=manifest.built, encoder=manifest.fingerprint)
+        return index_out(self.engine.snapshot.manifest)
 
     def _check_question(self, text: str, field: str) -> None:
         limit = self.settings.max_question_chars
