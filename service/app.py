@@ -38,6 +38,7 @@ from service.schemas import (
     FeedbackRequest,
     FeedbackResponse,
     Health,
+    LanguageCode,
     LanguageInfo,
     LanguagesResponse,
     SearchResponse,
@@ -80,9 +81,9 @@ async def answers(body: AnswerRequest, request: Request) -> AnswerResponse:
 @router.get("/v1/search", tags=["answers"], summary="Ranked passages, without judgement")
 async def search(
     request: Request,
-    q: Annotated[str, Parameter(min_length=1, description="The question")],
+    q: Annotated[str, Parameter(min_length=1, description="The question", json_schema_extra={"pattern": r"\S"})],
     k: Annotated[int, Parameter(ge=1, le=100, description="At most so many passages")] = 10,
-    language: Annotated[str | None, Parameter(pattern="^[a-z]{2}$", description="Language of the question")] = None,
+    language: Annotated[LanguageCode | None, Parameter(description="Language of the question")] = None,
     documents: Annotated[str | None, Parameter(description="Document ids, separated by commas")] = None,
 ) -> SearchResponse:
     chosen = None if documents is None else [part.strip() for part in documents.split(",") if part.strip()]
@@ -222,6 +223,8 @@ class _Application(FastAPI):
         described = super().openapi()
         for methods in described["paths"].values():
             for operation in methods.values():
+                if "chat" in operation["tags"]:
+                    operation["responses"].pop("422", None)  # FastAPI adds it; there it is 400 in that API's shape
                 for response in operation["responses"].values():
                     content = response.get("content", {})
                     if PROBLEM_TYPE in content and "application/json" in content:  # FastAPI knows no other type

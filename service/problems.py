@@ -65,7 +65,12 @@ def _field(location: tuple[Any, ...]) -> str:
     return ".".join(parts) or "body"
 
 
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem, "description": HTTPStatus(code).phrase, "content": {PROBLEM_TYPE: {}}}
-    for code in (400, 404, 413, 422, 503)
-}
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How these statuses are described in the OpenAPI document."""
+    return {
+        status: {"model": Problem, "description": HTTPStatus(status).phrase, "content": {PROBLEM_TYPE: {}}}
+        for status in statuses
+    }
+
+
+PROBLEM_RESPONSES = problem_responses(400, 404, 413, 422, 503)

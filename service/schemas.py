@@ -5,15 +5,42 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints, WithJsonSchema
 
 from corpus.documents import Authority
+from corpus.languages import LANGUAGES
 from index.store import Manifest
 from service.answers import Answer, AnswerPassage, Citation, Outcome
 from service.fragments import fragment_url
 
-QuestionText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+
+def _number(value: object) -> object:
+    """JSON's `true` and `"3"` are no numbers, whatever Python makes of them."""
+    if isinstance(value, bool | str):
+        raise ValueError("Input should be a whole number, without quotation marks")
+    return value
+
+
+def _day(value: object) -> object:
+    """A day as text only: a number would be read as seconds since 1970."""
+    if value is not None and not isinstance(value, date) and not (isinstance(value, str) and len(value) == 10):
+        raise ValueError("Input should be a day such as 2026-08-02")
+    return value
+
+
+QuestionText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1),
+    WithJsonSchema({"type": "string", "minLength": 1, "pattern": r"\S"}),
+]
+LanguageCode = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z]{2}$"),
+    # Described by its values; one that is unknown is refused where the others are named.
+    WithJsonSchema({"type": "string", "enum": list(LANGUAGES)}),
+]
+WholeNumber = Annotated[int, BeforeValidator(_number)]
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 class Strict(BaseModel):
@@ -27,9 +54,9 @@ class AnswerRequest(Strict):
     language: LanguageCode | None = Field(
         None, description="Language to answer in (ISO 639-1); null: the question's own."
     )
-    top_k: int = Field(3, ge=1, le=10, description="At most so many passages.")
+    top_k: WholeNumber = Field(3, ge=1, le=10, description="At most so many passages.")
     documents: list[str] | None = Field(None, description="Ids of the documents to search; null: all.", min_length=1)
-    as_of: date | None = Field(None, description="The day that dates in the text are compared with; null: today.")
+    as_of: Day | None = Field(None, description="The day that dates in the text are compared with; null: today.")
 
     model_config = ConfigDict(
         extra="forbid",
@@ -228,8 +255,8 @@ class VerifyRequest(BaseModel):
     doc_id: str
     language: str
     quote: Annotated[str, StringConstraints(min_length=1)]
-    start: int = Field(ge=0)
-    end: int = Field(ge=0)
+    start: WholeNumber = Field(ge=0)
+    end: WholeNumber = Field(ge=0)
     passage_id: str | None = None
     text: str | None = None
     sha256: str | None = None
@@ -247,7 +274,7 @@ class FeedbackRequest(Strict):
     """Whether an answer helped. Nothing but the count is kept."""
 
     id: str = Field(description="The answer's id.", max_length=64)
-    helpful: bool
+    helpful: StrictBool
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"id": "0f3c…", "helpful": True}]})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from shutil import copytree
@@ -27,6 +28,8 @@ from service.settings import Settings
 # The same examples on every machine, and no verdict by the clock.
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("house")
+
+_GENERATED = pytest.StashKey[Counter[str]]()
 
 CHECKOUT = Path(__file__).parent.parent
 SHARED = CHECKOUT.parent / "shared"
@@ -127,6 +130,17 @@ class ToyEncoder:
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         return np.stack([self.encode(text, "passage").sentence for text in texts])
+
+
+@pytest.fixture(scope="session")
+def generated(request: pytest.FixtureRequest) -> Counter[str]:
+    """How many cases tests made up, by what they are; said at the end of the run."""
+    return request.config.stash.setdefault(_GENERATED, Counter())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for what, count in sorted(config.stash.get(_GENERATED, Counter()).items()):
+        terminalreporter.write_line(f"generated cases, {what}: {count}")
 
 
 def write_corpus(folder: Path) -> Path:

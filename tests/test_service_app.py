@@ -539,6 +539,10 @@ def test_errors_are_described_as_they_are_sent(described: Json) -> None:
     for path, methods in described["paths"].items():
         for operation in methods.values():
             if "chat" in operation["tags"]:
+                for status, response in operation["responses"].items():
+                    if status != "200":
+                        schema = response["content"]["application/json"]["schema"]
+                        assert schema == {"$ref": "#/components/schemas/ChatErrorResponse"}, (path, status)
                 continue
             for status, response in operation["responses"].items():
                 if status.startswith("2") or (path, status) == ("/readyz", "503"):
@@ -592,3 +596,18 @@ def test_citation_of_the_contract_is_the_faqs(faq_client: TestClient) -> None:
         "https://digital-strategy.ec.europa.eu/fr/faqs/signing-general-purpose-ai-code-practice#:~:text="
     )
     assert re.fullmatch("[0-9a-f]{64}", citation["sha256"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/answers", {"question": WITHDRAW, "top_k": True}, "top_k"),
+        ("/v1/answers", {"question": WITHDRAW, "top_k": "3"}, "top_k"),
+        ("/v1/answers", {"question": WITHDRAW, "as_of": 0}, "as_of"),
+        ("/v1/answers", {"question": WITHDRAW, "as_of": "2026-08-02T00:00:00"}, "as_of"),
+        ("/v1/feedback", {"id": "x", "helpful": 0}, "helpful"),
+        ("/v1/citations/verify", {"doc_id": "faq", "language": "fr", "quote": "x", "start": False, "end": 1}, "start"),
+    ],
+)
+def test_a_value_of_another_type_is_not_taken_for_one(client: TestClient, path: str, body: Json, field: str) -> None:
+    assert fields(problem(client.post(path, json=body), 422)) == [field]

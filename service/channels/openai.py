@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from corpus.detection import detector
 from service.answers import Answer
 from service.channels.dialogue import converse
-from service.channels.openai_request import ChatError, ChatRequest, questions
+from service.channels.openai_request import ChatError, ChatErrorResponse, ChatRequest, questions
 from service.channels.rendering import link_target, markdown, reply
 from service.desk import desk_of
 from service.pipeline import Ask
@@ -31,7 +31,15 @@ from service.schemas import AnswerResponse
 
 _log = logging.getLogger(__name__)
 
+
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": ChatErrorResponse, "description": HTTPStatus(status).phrase} for status in statuses}
+
+
 router = APIRouter(tags=["chat"])
+
+_EVENT: dict[str, Any] = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
+_ANSWERED = {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {"schema": _EVENT}}
 
 _CREATED = 1753920000  # when the model came to be: any fixed moment will do, clients only show it
 _PATHS = ("/v1/chat/", "/v1/models")
@@ -40,7 +48,11 @@ _PIECE = re.compile(r"\S+\s*|\s+")
 _PIECE_WORDS = 8
 
 
-@router.post("/v1/chat/completions", summary="Answer the last question of a conversation (OpenAI-compatible)")
+@router.post(
+    "/v1/chat/completions",
+    summary="Answer the last question of a conversation (OpenAI-compatible)",
+    responses={200: {"content": _ANSWERED}, **_errors(400, 404, 413, 503)},
+)
 async def chat_completions(body: ChatRequest, request: Request) -> Response:
     """Errors have the shape of OpenAI's API: `{"error": {"message", "type", "param", "code"}}`."""
     desk = desk_of(request.app)
@@ -70,7 +82,7 @@ async def models(request: Request) -> dict[str, Any]:
     return {"object": "list", "data": [_model(request.app.state.settings.chat_model)]}
 
 
-@router.get("/v1/models/{model}", summary="One model (OpenAI-compatible)")
+@router.get("/v1/models/{model}", summary="One model (OpenAI-compatible)", responses=_errors(404))
 async def model(model: str, request: Request) -> Response:
     known = request.app.state.settings.chat_model
     if model != known:
@@ -201,7 +213,8 @@ def _translated(start: Message, body: bytes) -> JSONResponse:
     problem = json.loads(body)
     status = problem["status"]
     field = problem["errors"][0]["field"] if problem["errors"] else None
-    retry = Headers(raw=start["headers"]).get("retry-after")
+    told = Headers(raw=start["headers"])
+    kept = {name: value for name, value in told.items() if name not in ("content-type", "content-length")}
     code = {413: "context_length_exceeded", 422: "invalid_value"}.get(status)
     detail = problem["detail"]
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -209,7 +222,7 @@ def _translated(start: Message, body: bytes) -> JSONResponse:
         field = "messages"
     # OpenAI's API says 400 where ours says 422, and its clients look for that.
     shown = HTTPStatus.BAD_REQUEST if status == HTTPStatus.UNPROCESSABLE_ENTITY else status
-    return _error(shown, detail, field, code, {"Retry-After": retry} if retry else None)
+    return _error(shown, detail, field, code, kept)
 
 
 def install_chat(app: FastAPI) -> None:

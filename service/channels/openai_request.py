@@ -5,10 +5,11 @@ Source: https://platform.openai.com/docs/api-reference/chat/create
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
 
+from service.schemas import WholeNumber
 from service.settings import Settings
 
 # Without effect on quotes: how words are drawn, how long a text is made, and who asks. Quotes are never cut, so that
@@ -36,12 +37,25 @@ class ChatError(Exception):
         self.code = code
 
 
+class ChatErrorDetail(BaseModel):
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ChatErrorResponse(BaseModel):
+    """The one shape of errors on the chat paths: that of OpenAI's API."""
+
+    error: ChatErrorDetail
+
+
 class ChatMessage(BaseModel):
     """One turn. `content` is a text, or a list of parts of which the text ones are read."""
 
     model_config = ConfigDict(extra="allow")
 
-    role: str
+    role: Annotated[str, WithJsonSchema({"type": "string", "enum": [*_INSTRUCTIONS, "user", *_OTHERS]})]
     content: str | list[dict[str, Any]] | None = None
 
 
@@ -59,9 +73,9 @@ class ChatRequest(BaseModel):
 
     model: str
     messages: list[ChatMessage] = Field(min_length=1)
-    stream: bool | None = None
+    stream: StrictBool | None = None
     stream_options: dict[str, Any] | None = None
-    n: int | None = None
+    n: Annotated[WholeNumber | None, WithJsonSchema({"enum": [1, None]})] = None
 
     @property
     def wants_usage(self) -> bool:

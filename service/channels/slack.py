@@ -33,7 +33,7 @@ from service.channels.rendering import Reply, Source, escape_mrkdwn, link_target
 from service.channels.replays import Replays
 from service.desk import desk_of
 from service.pipeline import Ask
-from service.problems import PROBLEM_RESPONSES, Refusal
+from service.problems import PROBLEM_RESPONSES, Refusal, problem_responses
 from service.schemas import AnswerResponse
 from service.settings import Settings
 from service.texts import texts
@@ -52,7 +52,7 @@ Json = dict[str, Any]
 
 def slack_router(settings: Settings, clock: Callable[[], float] = time.time) -> APIRouter:
     """The endpoint. `clock` gives seconds since 1970, as Slack's timestamps do."""
-    router = APIRouter(responses=PROBLEM_RESPONSES, tags=["channels"])
+    router = APIRouter(responses=PROBLEM_RESPONSES | problem_responses(401), tags=["channels"])
     signatures = Replays(2 * WINDOW_SECONDS)
     events = Replays(_EVENT_SECONDS)
 

@@ -25,7 +25,7 @@ from service.channels.rendering import Reply, Source, link_target, reply
 from service.channels.replays import Replays
 from service.desk import desk_of
 from service.pipeline import Ask
-from service.problems import PROBLEM_RESPONSES, Refusal
+from service.problems import PROBLEM_RESPONSES, Refusal, problem_responses
 from service.schemas import AnswerResponse
 from service.settings import Settings
 from service.texts import texts
@@ -38,7 +38,7 @@ Json = dict[str, Any]
 
 def teams_router(settings: Settings) -> APIRouter:
     """The endpoint. Raises ValueError when the secret of the settings is not base64, as Teams gives it."""
-    router = APIRouter(responses=PROBLEM_RESPONSES, tags=["channels"])
+    router = APIRouter(responses=PROBLEM_RESPONSES | problem_responses(401, 409), tags=["channels"])
     key = _key(settings)
     activities = Replays(_REPLAY_SECONDS)
 
