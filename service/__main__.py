@@ -16,8 +16,10 @@ from corpus.errors import CorpusError
 from index.errors import IndexProblem
 from service.answers import Answer
 from service.engine import make_encoder, make_pipeline
+from service.keys import KeysProblem
 from service.pipeline import Ask, Pipeline, UnknownDocument, UnknownLanguage
 from service.settings import Settings, settings
+from service.staff import add_key_commands
 from service.texts import texts
 
 
@@ -32,6 +34,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         host=chosen.host,
         port=chosen.port,
         server_header=False,
+        proxy_headers=False,  # uvicorn would believe every proxy on this machine; TRUSTED_PROXIES says which are
         log_level="info",
         access_log=False,  # it would write questions from query strings to the log
     )
@@ -184,14 +187,29 @@ def _parser() -> argparse.ArgumentParser:
     ask.set_defaults(run=_ask)
     mcp = commands.add_parser("mcp", help="serve the Model Context Protocol over standard input and output")
     mcp.set_defaults(run=_mcp)
+    add_key_commands(commands.add_parser("keys", help="API keys: create, list, revoke"))
     return parser
+
+
+_SAID = (CorpusError, IndexProblem, KeysProblem, UnknownLanguage, UnknownDocument, ValidationError, OSError)
+"""What is told in its own words, without a stack trace."""
 
 
 def main() -> int:
     arguments = _parser().parse_args()
     try:
+        if hasattr(arguments, "run_with"):
+            return int(arguments.run_with(arguments, settings()))
         return int(arguments.run(arguments))
-    except (CorpusError, IndexProblem, UnknownLanguage, UnknownDocument, ValidationError, OSError) as error:
+    except (
+        CorpusError,
+        IndexProblem,
+        KeysProblem,
+        UnknownLanguage,
+        UnknownDocument,
+        ValidationError,
+        OSError,
+    ) as error:
         print(error, file=sys.stderr)
         return 1
 

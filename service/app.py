@@ -13,17 +13,21 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from corpus.documents import Document, reference_document
 from corpus.languages import EU_LANGUAGES, LANGUAGES
 from index.errors import IndexProblem
+from service.admin import router as admin_router
 from service.channels.mcp import install_mcp, mcp_running
 from service.channels.openai import install_chat
 from service.channels.slack import slack_router
 from service.channels.teams import teams_router
 from service.citations import verify_citation
 from service.desk import desk_of
+from service.doors import Door, describe_door
 from service.engine import Engine, make_encoder, make_pipeline
+from service.keys import KeyFile
 from service.limits import BodyLimit, SecurityHeaders
 from service.observability import FEEDBACK, metrics_response
 from service.pipeline import Ask
@@ -221,10 +225,12 @@ class _Application(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         described = super().openapi()
-        for methods in described["paths"].values():
+        described["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        for path, methods in described["paths"].items():
             for operation in methods.values():
                 if "chat" in operation["tags"]:
                     operation["responses"].pop("422", None)  # FastAPI adds it; there it is 400 in that API's shape
+                describe_door(path, operation)
                 for response in operation["responses"].values():
                     content = response.get("content", {})
                     if PROBLEM_TYPE in content and "application/json" in content:  # FastAPI knows no other type
@@ -260,18 +266,22 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
     app.state.unready = "The index is being loaded."
     install_problem_handlers(app)
     app.include_router(router)
+    app.include_router(admin_router)
     app.mount("/static", WebFiles(directory=_WEB), name="static")
     app.include_router(slack_router(settings))
     app.include_router(teams_router(settings))
     install_mcp(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger={"/v1/chat/": settings.max_chat_body_bytes})
+    app.add_middleware(Door, settings, KeyFile(settings.api_keys_file))
     install_chat(app)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type"],
-            expose_headers=["Retry-After"],
+            allow_headers=["*"],  # those that a page asks for: Authorization, and what chat and MCP clients add
+            expose_headers=["Retry-After", "WWW-Authenticate", "X-Request-ID", "Mcp-Session-Id"],
         )
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_proxies)
     return app

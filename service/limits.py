@@ -9,6 +9,8 @@ from service.problems import problem_response
 
 # The API documentation page of FastAPI loads its script from a third party, so its policy is its own.
 _DOCUMENTATION = ("/docs", "/redoc")
+# What people asked stands in these answers, and in the addresses of some.
+_PERSONAL = ("/v1/answers", "/v1/search", "/v1/chat/", "/v1/channels/", "/v1/admin/", "/mcp")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -73,6 +75,12 @@ class SecurityHeaders:
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
                 headers["Cross-Origin-Opener-Policy"] = "same-origin"
+                headers["X-Frame-Options"] = "DENY"
+                headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+                if scope.get("scheme") == "https":
+                    headers["Strict-Transport-Security"] = "max-age=31536000"
+                if scope["path"].startswith(_PERSONAL):
+                    headers.setdefault("Cache-Control", "no-store")
                 if not scope["path"].startswith(_DOCUMENTATION):
                     headers["Content-Security-Policy"] = _POLICY
             await send(message)

@@ -12,6 +12,7 @@ ANSWER_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12),
 )
 QUESTIONS_REFUSED = Counter("faq_questions_busy_total", "Questions turned away because too many were waiting")
+DOOR_REFUSALS = Counter("faq_door_refusals_total", "Requests refused before they were read", ["reason"])
 FEEDBACK = Counter("faq_feedback_total", "Feedback on answers", ["helpful"])
 
 

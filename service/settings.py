@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _HERE = Path(__file__).parent
@@ -48,6 +49,23 @@ class Settings(BaseSettings):
     cors_origins: list[str] = Field(
         [], description="Origins of other sites whose pages may call the service (the widget), as a JSON list"
     )
+    api_keys_file: Path = Field(
+        _ROOT / "state" / "keys.json", description="File with the hashes of the API keys; none are known without it"
+    )
+    anonymous_scopes: list[Literal["ask", "feedback", "metrics"]] = Field(
+        ["ask", "feedback", "metrics"],
+        description="What is allowed without an API key, as a JSON list; `[]` asks for a key everywhere",
+    )
+    address_requests_per_minute: int = Field(
+        300, ge=0, description="Requests a minute from one address without a key (not this machine's own); 0: no limit"
+    )
+    key_requests_per_minute: int = Field(
+        1200, ge=0, description="Requests a minute with one API key that has no limit of its own; 0: no limit"
+    )
+    trusted_proxies: list[str] = Field(
+        [],
+        description="Addresses or networks, as a JSON list, of proxies whose X-Forwarded-For and -Proto are believed",
+    )
     timeout_ms: int = Field(10000, ge=1, description="Longest time for one question, in milliseconds")
     chat_model: str = Field("gpai-faq", min_length=1, description="Name of the model at the chat endpoint")
     max_chat_messages: int = Field(200, ge=1, description="Most messages accepted in one conversation")
@@ -68,6 +86,16 @@ class Settings(BaseSettings):
     teams_hmac_secret: SecretStr | None = Field(
         None, description="Security token of the Teams outgoing webhook; without one the Teams endpoint answers 404"
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, given: list[str]) -> list[str]:
+        for proxy in given:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ValueError(f"{error}. Use addresses or networks such as 10.0.0.0/8.") from error
+        return given
 
 
 @cache

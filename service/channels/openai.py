@@ -46,6 +46,13 @@ _PATHS = ("/v1/chat/", "/v1/models")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _PIECE = re.compile(r"\S+\s*|\s+")
 _PIECE_WORDS = 8
+_CODES = {
+    401: "invalid_api_key",
+    403: "insufficient_permissions",
+    413: "context_length_exceeded",
+    422: "invalid_value",
+    429: "rate_limit_exceeded",
+}
 
 
 @router.post(
@@ -215,7 +222,7 @@ def _translated(start: Message, body: bytes) -> JSONResponse:
     field = problem["errors"][0]["field"] if problem["errors"] else None
     told = Headers(raw=start["headers"])
     kept = {name: value for name, value in told.items() if name not in ("content-type", "content-length")}
-    code = {413: "context_length_exceeded", 422: "invalid_value"}.get(status)
+    code = _CODES.get(status)
     detail = problem["detail"]
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         detail = f"{detail} Leave out the oldest messages, or begin a new conversation."
