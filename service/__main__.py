@@ -19,24 +19,28 @@ from service.engine import make_encoder, make_pipeline
 from service.keys import KeysProblem
 from service.pipeline import Ask, Pipeline, UnknownDocument, UnknownLanguage
 from service.settings import Settings, settings
-from service.staff import add_key_commands
+from service.staff import add_key_commands, add_question_commands
 from service.texts import texts
+from service.tracing import TracingUnavailable
 
 
 def _serve(arguments: argparse.Namespace) -> int:
     import uvicorn
 
     from service.app import create_app
+    from service.logs import configure_logging
 
     chosen = _chosen(arguments)
+    configure_logging(chosen)
     uvicorn.run(
         create_app(chosen),
         host=chosen.host,
         port=chosen.port,
         server_header=False,
         proxy_headers=False,  # uvicorn would believe every proxy on this machine; TRUSTED_PROXIES says which are
-        log_level="info",
-        access_log=False,  # it would write questions from query strings to the log
+        log_config=None,  # ours is set, and writes no question
+        access_log=False,
+        ws="none",  # we have no web sockets; uvicorn would log their addresses
     )
     return 0
 
@@ -188,10 +192,20 @@ def _parser() -> argparse.ArgumentParser:
     mcp = commands.add_parser("mcp", help="serve the Model Context Protocol over standard input and output")
     mcp.set_defaults(run=_mcp)
     add_key_commands(commands.add_parser("keys", help="API keys: create, list, revoke"))
+    add_question_commands(commands)
     return parser
 
 
-_SAID = (CorpusError, IndexProblem, KeysProblem, UnknownLanguage, UnknownDocument, ValidationError, OSError)
+_SAID = (
+    CorpusError,
+    IndexProblem,
+    KeysProblem,
+    TracingUnavailable,
+    UnknownLanguage,
+    UnknownDocument,
+    ValidationError,
+    OSError,
+)
 """What is told in its own words, without a stack trace."""
 
 

@@ -29,9 +29,10 @@ from service.doors import Door, describe_door
 from service.engine import Engine, make_encoder, make_pipeline
 from service.keys import KeyFile
 from service.limits import BodyLimit, SecurityHeaders
-from service.observability import FEEDBACK, metrics_response
+from service.observability import FEEDBACK, QUESTIONS_ROOM, metrics_response, show_index
 from service.pipeline import Ask
 from service.problems import PROBLEM_RESPONSES, PROBLEM_TYPE, Refusal, install_problem_handlers
+from service.question_writer import questions_kept
 from service.schemas import (
     AnswerRequest,
     AnswerResponse,
@@ -52,7 +53,9 @@ from service.schemas import (
 )
 from service.settings import Settings
 from service.texts import text_languages, texts
+from service.tracing import open_tracing
 from service.version import VERSION
+from service.visits import Visits
 
 _WEB = Path(__file__).parent / "web"
 
@@ -181,8 +184,10 @@ async def verify(body: VerifyRequest, request: Request) -> VerifyResponse:
 
 
 @router.post("/v1/feedback", tags=["answers"], summary="Say whether an answer helped", status_code=202)
-async def feedback(body: FeedbackRequest) -> FeedbackResponse:
+async def feedback(body: FeedbackRequest, request: Request) -> FeedbackResponse:
     FEEDBACK.labels(helpful=str(body.helpful).lower()).inc()
+    if request.app.state.writer is not None:
+        request.app.state.writer.put((body.id, body.helpful))
     return FeedbackResponse(accepted=True)
 
 
@@ -210,7 +215,11 @@ async def readyz(request: Request, response: Response) -> Health:
 
 
 @router.get("/metrics", tags=["operation"], summary="Prometheus metrics", response_class=Response)
-async def metrics() -> Response:
+async def metrics(request: Request) -> Response:
+    engine: Engine | None = request.app.state.engine
+    show_index(None if engine is None else engine.snapshot.manifest)
+    settings: Settings = request.app.state.settings
+    QUESTIONS_ROOM.set(settings.concurrent_questions + settings.queued_questions)
     return metrics_response()
 
 
@@ -221,7 +230,8 @@ async def page() -> FileResponse:
 
 class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
-        return SecurityHeaders(super().build_middleware_stack())  # outermost, so that a fault has them too
+        # Outermost, so that a fault has them too.
+        return SecurityHeaders(Visits(super().build_middleware_stack(), self.state.tracing))
 
     def openapi(self) -> dict[str, Any]:
         described = super().openapi()
@@ -250,8 +260,10 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
             app.state.engine = (load or load_engine)(settings)
         except IndexProblem as error:
             app.state.unready = error
-        async with mcp_running(app):
-            yield
+        with questions_kept(settings) as app.state.writer:
+            async with mcp_running(app):
+                yield
+        app.state.tracing.close()
         app.state.engine = None
 
     app = _Application(
@@ -262,6 +274,8 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
         license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
     )
     app.state.settings = settings
+    app.state.writer = None
+    app.state.tracing = open_tracing(settings.otlp_endpoint)
     app.state.engine = None
     app.state.unready = "The index is being loaded."
     install_problem_handlers(app)

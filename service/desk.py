@@ -13,11 +13,14 @@ from corpus.languages import LANGUAGES
 from index.retrieval import Query
 from service.answers import Answer
 from service.engine import Engine
-from service.observability import ANSWER_SECONDS, ANSWERS, QUESTIONS_REFUSED
+from service.giving import given
+from service.observability import ANSWER_SECONDS, QUESTIONS_INSIDE, QUESTIONS_REFUSED
 from service.pipeline import Ask, UnknownDocument, UnknownLanguage
 from service.problems import Refusal
+from service.question_writer import QuestionWriter
 from service.schemas import AnswerResponse, HitOut, IndexOut, LanguageOut, SearchResponse, answer_out, index_out
 from service.settings import Settings
+from service.stages import submitted
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +29,16 @@ class Desk:
 
     engine: Engine
     settings: Settings
+    writer: QuestionWriter | None = None
 
     async def answer(self, ask: Ask) -> Answer:
         """Ask one question. Raises Refusal: 422 for what the asker can mend, 503 when too busy."""
         self._check_question(ask.question, "question")
         started = perf_counter()
+        submitted()
         try:
-            answer = await self.engine.answer(ask)
+            with QUESTIONS_INSIDE.track_inprogress():
+                answer = await self.engine.answer(ask)
         except UnknownLanguage as error:
             raise Refusal(422, str(error), "language") from error
         except UnknownDocument as error:
@@ -44,9 +50,8 @@ class Desk:
         return answer
 
     def out(self, answer: Answer) -> AnswerResponse:
-        """The answer as `POST /v1/answers` gives it, counted as given."""
-        ANSWERS.labels(outcome=answer.outcome, language=answer.language.code).inc()
-        return answer_out(answer, uuid4().hex, self.index_out())
+        """The answer as `POST /v1/answers` gives it, counted as given, and kept where a setting says so."""
+        return given(answer, answer_out(answer, uuid4().hex, self.index_out()), self.writer)
 
     async def search(
         self, text: str, k: int, language: str | None, documents: list[str] | None, field: str = "query"
@@ -102,4 +107,4 @@ def desk_of(app: Starlette) -> Desk:
     engine: Engine | None = app.state.engine
     if engine is None:
         raise Refusal(503, str(app.state.unready), headers={"Retry-After": "30"})
-    return Desk(engine, app.state.settings)
+    return Desk(engine, app.state.settings, app.state.writer)

@@ -22,6 +22,7 @@ from service.observability import DOOR_REFUSALS
 from service.problems import PROBLEM_TYPE, Refusal, problem_response
 from service.rates import Rates, address_bucket, is_loopback
 from service.settings import Settings
+from service.visits import current_visit
 
 _OPEN = ("/healthz", "/readyz", "/openapi.json", "/docs", "/redoc", "/static", "/v1/texts")
 _SIGNED = "/v1/channels"
@@ -100,6 +101,8 @@ class Door:
         key = self._keys.find(token) if token.startswith(PREFIX) else None
         if key is not None:
             caller = Caller(key.key_id, frozenset(key.scopes))
+            if (visit := current_visit()) is not None:
+                visit.key_id = key.key_id
             limit = key.requests_per_minute
             allowed = self._settings.key_requests_per_minute if limit is None else limit
             slow_down = await self._too_many("key", key.key_id, allowed)

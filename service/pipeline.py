@@ -17,6 +17,7 @@ from index.snapshot import Snapshot
 from service.answers import Answer, AnswerPassage, Citation, QuestionLanguage
 from service.confidence import Judge, Verdict
 from service.dates import date_notes
+from service.stages import begun, stage
 from service.texts import texts
 
 
@@ -55,15 +56,20 @@ class Pipeline:
 
     def answer(self, ask: Ask) -> Answer:
         """Raises UnknownLanguage or UnknownDocument, naming the value and what is known."""
+        begun()
         self._check(ask)
-        asked_in, answer_in = self._languages(ask)
-        ranking = self.retriever.rank(Query(ask.question, asked_in.code, ask.documents))
+        with stage("detect"):
+            asked_in, answer_in = self._languages(ask)
+        with stage("search"):
+            ranking = self.retriever.rank(Query(ask.question, asked_in.code, ask.documents))
         return self.judge_ranking(ask, ranking, answer_in)
 
     def judge_ranking(self, ask: Ask, ranking: Ranking, language: QuestionLanguage) -> Answer:
         """The answer that a ranking leads to, in the language given."""
-        verdict = self._judge.judge(ranking)
-        passages = self._passages(ranking, verdict, language.code, ask)
+        with stage("judge"):
+            verdict = self._judge.judge(ranking)
+        with stage("quote"):
+            passages = self._passages(ranking, verdict, language.code, ask)
         return self._compose(ask, language, verdict, passages)
 
     def _check(self, ask: Ask) -> None:

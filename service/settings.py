@@ -66,6 +66,20 @@ class Settings(BaseSettings):
         [],
         description="Addresses or networks, as a JSON list, of proxies whose X-Forwarded-For and -Proto are believed",
     )
+    question_log_file: Path | None = Field(
+        None,
+        description="File that questions are kept in, personal data masked, for the helpdesk; none are kept without",
+    )
+    question_retention_days: int = Field(
+        30, ge=1, description="Longest time that a question is kept, in days; it is deleted after it"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="Form of the log's lines")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged")
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="Base address of an OpenTelemetry collector (OTLP over HTTP); no traces without",
+    )
     timeout_ms: int = Field(10000, ge=1, description="Longest time for one question, in milliseconds")
     chat_model: str = Field("gpai-faq", min_length=1, description="Name of the model at the chat endpoint")
     max_chat_messages: int = Field(200, ge=1, description="Most messages accepted in one conversation")

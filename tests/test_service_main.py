@@ -243,10 +243,13 @@ def test_serve_takes_options_before_settings(monkeypatch: pytest.MonkeyPatch) ->
         called.update(options)
 
     monkeypatch.setattr("uvicorn.run", fake)
+    monkeypatch.setattr("service.logs.configure_logging", lambda chosen: None)
     assert run(monkeypatch, "serve", "--port", "0") == 0
     assert (called["host"], called["port"]) == ("127.0.0.1", 0)
     assert run(monkeypatch, "serve", "--host", "0.0.0.0") == 0
     assert (called["host"], called["port"]) == ("0.0.0.0", 8000)
+    # No banner, no questions in a log, and no proxy believed but those of the settings.
+    assert not any(called[name] for name in ("server_header", "access_log", "proxy_headers", "log_config"))
 
 
 def test_ensure_index_builds_what_the_settings_name(monkeypatch: pytest.MonkeyPatch) -> None:
