@@ -31,18 +31,71 @@ _COMMITMENT = (
     r"impenn|angajament)\w*\.?"
 )
 _GAP = r"[\s\u00a0]*"
-_PARAGRAPH = rf"(?:{_GAP}[,.]?{_GAP}(?:[^\W\d_]{{1,14}}\.?{_GAP})?\(?(?P<paragraph>\d{{1,2}})[.)]?(?!\d))"
-_POINT = rf"(?:{_GAP}[,.]?{_GAP}(?:[^\W\d_]{{2,14}}\.?{_GAP})?\(?(?P<point>[a-zа-и])\)?(?![^\W\d_]))"
+# "Articles 53 and 55" name two articles; these words stand between the numbers.
+_AND = (
+    r"(?:and|et|und|y|e|ed|i|a|și|si|ja|en|och|og|ir|un|és|es|και|u|agus|in|ter|sowie|sekä|samt|kot|или|или|or|ou|oder|o|"
+    r"lub|nebo|alebo|ili|ali|eller|tai|või|vai|vagy|sau|jew|nó|и|of|to|bis|à|do|až)"
+)
+_PARAGRAPH = (
+    rf"(?:(?:\.?º)?{_GAP}[,.]?{_GAP}(?!{_AND}\b)(?:(?:n\.?º|[^\W\d_]{{1,14}}\.?){_GAP})?"
+    rf"\(?(?P<paragraph>\d{{1,2}})(?![\d.]*\d)[.)]?)"
+)
+_POINT_WORD = (
+    r"(?:lit|let|alín|aliń|point|pont|punt|punkt|ponto|buchst|písm|pism|bod|pkt|toč|toc|буква|бук|στοιχ|alakoh|kohta|"
+    r"kohd|led|burt|apakšp|p|ittra|letra|lettera|litera|litra|onderd|pointe|tiret)[^\W\d_]*\.?"
+)
+# "(b)", "b)", "Buchstabe b", "b pont": a letter alone is a word of the sentence, as "w" and "a" are.
+_POINT = (
+    rf"(?:{_GAP}[,.]?{_GAP}(?:\((?P<point>[a-zа-иα-η])\)|{_POINT_WORD}{_GAP}\(?(?P<point_after>[a-zа-иα-η])\)?(?![^\W\d_])"
+    rf"|(?P<point_before>[a-zа-иα-η])\)?{_GAP}{_POINT_WORD}|(?P<point_closed>[a-zа-иα-η])\)))"
+)
+_SECOND = rf"(?:{_GAP}{_AND}{_GAP}(?P<second>\d{{1,3}})(?![\d.(]))?"
+# The points of the Greek and Bulgarian texts, in the order of the Latin ones that entry ids carry.
+_LETTERS = {**dict(zip("αβγδεστζη", "abcdefghi", strict=True)), **dict(zip("абвгдежзи", "abcdefghi", strict=True))}
+# Beginnings of the words that name the chapters of the Code.
+_CHAPTERS = (
+    (
+        "tr",
+        re.compile(
+            r"\b(?:transpar|trasparen|läpinäky|átláthat|přehledn|przejrzyst|skaidr|pārredzam|прозрачн|διαφάν|"
+            r"διαφαν|läbipaist|öppenhet|gennemsig|gjennomsikt|prozirn|preglednos|tréd|trédhear)",
+            re.I,
+        ),
+    ),
+    (
+        "co",
+        re.compile(
+            r"\b(?:copyright|droits? d.auteur|urheber|auteursr|derechos? de autor|direitos? de autor|"
+            r"diritto d.autore|drepturi\w* de autor|ophavsret|upphovsr|tekijänoikeu|autoriõig|autorių teis|"
+            r"autorties|autorsk|prawa? autorsk|szerzői|авторск|πνευματικ|drittijiet tal-awtur|cóipch)",
+            re.I,
+        ),
+    ),
+    (
+        "ss",
+        re.compile(
+            r"\b(?:safety|security|sécurité|sûreté|sicherheit|veilighe|beveilig|segurid|seguran|sicurezza|"
+            r"siguran|securit|sikkerhed|säkerhet|turvalli|ohut|turval|saug|droš|bezpie|bezpeč|varnost|biztons|"
+            r"безопас|сигурн|ασφάλει|ασφαλει|sigurt|sikurezz|sábhái)",
+            re.I,
+        ),
+    ),
+)
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "art",
-        re.compile(rf"\b{_ARTICLE}{_GAP}(?P<number>\d{{1,3}})(?!\d){_PARAGRAPH}?(?:[^\W\d_]{{0,14}}){_POINT}?", re.I),
+        re.compile(
+            rf"\b{_ARTICLE}{_GAP}(?P<number>\d{{1,3}})(?!\d){_PARAGRAPH}?(?:(?:{_GAP}[^\W\d_]{{1,14}})?{_POINT})?{_SECOND}",
+            re.I,
+        ),
     ),
     # Hungarian, Lithuanian, Latvian and others put the number first.
     (
         "art",
         re.compile(
-            rf"\b(?P<number>\d{{1,3}})\.?{_GAP}{_ARTICLE}{_PARAGRAPH}?(?:{_GAP}[^\W\d_]{{0,14}}){_POINT}?", re.I
+            rf"\b(?:(?P<second>\d{{1,3}})\.?{_GAP}{_AND}{_GAP})?(?P<number>\d{{1,3}})\.?{_GAP}{_ARTICLE}{_PARAGRAPH}?"
+            rf"(?:(?:{_GAP}[^\W\d_]{{1,14}})?{_POINT})?",
+            re.I,
         ),
     ),
     ("rct", re.compile(rf"\b{_RECITAL}{_GAP}\(?(?P<number>\d{{1,3}})", re.I)),
@@ -54,7 +107,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("commitment", re.compile(rf"\b{_COMMITMENT}{_GAP}(?P<number>\d{{1,2}})\b(?!\.\d)", re.I)),
     ("commitment", re.compile(rf"\b(?P<number>\d{{1,2}})\.{_GAP}{_COMMITMENT}", re.I)),
 )
-_EXACT, _INSIDE, _AROUND = 1.0, 0.7, 0.5
+_EXACT, _BROAD, _INSIDE, _AROUND = 1.0, 0.5, 0.35, 0.25
 
 
 def find_references(text: str) -> list[tuple[str, ...]]:
@@ -66,14 +119,17 @@ def find_references(text: str) -> list[tuple[str, ...]]:
             parts = [kind, groups["number"].lower()]
             if groups.get("paragraph"):
                 parts.append(groups["paragraph"])
-                if groups.get("point"):
-                    parts.append(groups["point"].lower())
+                point = next((groups[name] for name in groups if name.startswith("point") and groups[name]), None)
+                if point:
+                    parts.append(_LETTERS.get(point.lower(), point.lower()))
             found.append((match.start(), match.end(), tuple(parts)))
+            if groups.get("second"):
+                found.append((match.start("second"), match.start("second"), (kind, groups["second"])))
     # Where two readings overlap, as in "53 straipsnio 1 dalis", the one with more parts is meant.
     found.sort(key=lambda reading: (-len(reading[2]), reading[0]))
     kept: list[tuple[int, int, tuple[str, ...]]] = []
     for start, end, reference in found:
-        if all(end <= other_start or start >= other_end for other_start, other_end, _ in kept):
+        if all(end <= other_start or start >= other_end or start == end for other_start, other_end, _ in kept):
             kept.append((start, end, reference))
     return list(dict.fromkeys(reference for _, _, reference in sorted(kept)))
 
@@ -83,9 +139,11 @@ class ReferenceMatcher:
 
     def __init__(self, entries: Sequence[tuple[str, str]]) -> None:
         self._count = len(entries)
+        self._chapters: list[str] = []
         self._by_reference: dict[tuple[str, ...], list[int]] = {}
         for number, (_, entry_id) in enumerate(entries):
             parts = entry_id.split("-")
+            self._chapters.append(parts[0])
             kinds = [
                 place for place, part in enumerate(parts) if part in {"art", "rct", "anx", "measure", "commitment"}
             ]
@@ -94,21 +152,30 @@ class ReferenceMatcher:
                 self._by_reference.setdefault(reference, []).append(number)
 
     def scores(self, text: str) -> npt.NDArray[np.float32]:
-        """float32 (e,): 1 for the entry named, less for one inside it (article 53 asked, 53(1) found) or around it."""
+        """float32 (e,): 1 for the very paragraph, point or measure named; less for a whole article, recital, annex or
+        commitment, for what lies inside it (article 53 asked, 53(1) found) or around it."""
         scores = np.zeros(self._count, np.float32)
-        for reference in find_references(text):
-            self._mark(reference, scores)
+        references = find_references(text)
+        if not references:
+            return scores
+        chapters = {chapter for chapter, words in _CHAPTERS if words.search(text)}
+        for reference in references:
+            self._mark(reference, chapters, scores)
         return scores
 
-    def _mark(self, reference: tuple[str, ...], scores: npt.NDArray[np.float32]) -> None:
+    def _mark(self, reference: tuple[str, ...], chapters: set[str], scores: npt.NDArray[np.float32]) -> None:
+        # Each chapter of the Code counts its commitments and measures anew: a chapter named in the question decides.
+        by_chapter = reference[0] in {"measure", "commitment"} and bool(chapters)
         for length in range(len(reference), 1, -1):
             wanted = reference[:length]
             exact = self._by_reference.get(wanted, [])
             inside = [n for known, numbers in self._by_reference.items() if known[:length] == wanted for n in numbers]
             if exact or inside:
                 whole = length == len(reference)
+                best = _EXACT if len(reference) > 2 else _BROAD
+                meant = [n for n in exact if not by_chapter or self._chapters[n] in chapters] or exact
                 for number in inside:
                     scores[number] = max(scores[number], _INSIDE if whole else _AROUND)
-                for number in exact:
-                    scores[number] = max(scores[number], _EXACT if whole else _AROUND)
+                for number in meant:
+                    scores[number] = max(scores[number], best if whole else _AROUND)
                 return

@@ -1,8 +1,9 @@
 """Fine-tuning the default encoder on the question bank: a LoRA adapter, trained on CPU by sentence-transformers.
 
-A batch holds one question for each of many entries, so that no other row of it is a right answer; beside each goes
-an unanswered question as one more wrong answer. The right answers are other questions for the entry, in any language,
-or in some batches its passages. Gold questions take no part.
+A batch holds one question for each of many entries, so that no other row of it is a right answer. Its entries are
+neighbours, groups whose questions the untrained encoder finds alike, for these are what it confuses. In some batches
+an unanswered question goes beside each row as one more wrong answer. The right answers are other questions for the
+entry, in any language, or in some batches its passages. Gold questions take no part.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ class TrainingSettings:
 
     rank: int = 8
     alpha: int = 16
-    steps: int = 240
+    steps: int = 560
     batch: int = 32
     learning_rate: float = 4e-4
     warmup: float = 0.1
     scale: float = 30.0
-    passage_share: float = 0.25
+    passage_share: float = 0.2
+    negative_share: float = 0.4
+    neighbours: int = 8
     max_tokens: int = 44
     seed: int = 7
 
@@ -48,12 +51,23 @@ class _Triple:
     negative: str
 
 
-def _triples(collection: Collection, settings: TrainingSettings) -> Iterator[list[_Triple]]:
+Neighbours = dict[tuple[str, str], list[tuple[str, str]]]
+"""Entry to the other entries, the one most like it first."""
+
+
+def nearest_entries(centres: dict[tuple[str, str], Any]) -> Neighbours:
+    """Entries by the cosine of their questions' mean vectors, float32 (d,) each."""
+    entries = sorted(centres)
+    vectors = np.stack([centres[entry] for entry in entries])
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+    order = np.argsort(-(vectors @ vectors.T), axis=1, kind="stable")
+    return {entry: [entries[other] for other in order[place] if other != place] for place, entry in enumerate(entries)}
+
+
+def _batches(collection: Collection, settings: TrainingSettings, neighbours: Neighbours) -> Iterator[list[_Triple]]:
     """Batches of triples, each batch over distinct entries, the entries with many questions oftener."""
     rng = random.Random(settings.seed)  # noqa: S311 - for shuffling
-    questions: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for question in collection.bank:
-        questions[question.doc_id, question.entry_id].append(question.text)
+    questions = _questions(collection)
     passages: dict[tuple[str, str], list[str]] = defaultdict(list)
     for document in collection.documents:
         for passage in split_document(document):
@@ -61,7 +75,7 @@ def _triples(collection: Collection, settings: TrainingSettings) -> Iterator[lis
     negatives = [negative.text for negative in collection.negatives]
     entries = sorted(questions)
     # An entry's share grows with the square root of its questions, so the summaries are heard beside the FAQ.
-    weights = [len(questions[entry]) ** 0.5 for entry in entries]
+    weights = {entry: len(questions[entry]) ** 0.5 for entry in entries}
     decks: dict[tuple[str, str], list[str]] = {}
 
     def draw(entry: tuple[str, str]) -> str:
@@ -71,18 +85,49 @@ def _triples(collection: Collection, settings: TrainingSettings) -> Iterator[lis
         return deck.pop()
 
     for _ in range(settings.steps):
-        keyed = sorted(zip(entries, weights, strict=True), key=lambda ew: rng.random() ** (1 / ew[1]), reverse=True)
-        batch = []
+        chosen: dict[tuple[str, str], None] = {}
+        for seed in sorted(entries, key=lambda entry: rng.random() ** (1 / weights[entry]), reverse=True):
+            for entry in [seed, *neighbours[seed][: settings.neighbours - 1]]:
+                if len(chosen) < settings.batch:
+                    chosen.setdefault(entry)
         # Passages are long: a whole batch of them wastes less padding than a few in every batch.
         with_passages = rng.random() < settings.passage_share
-        for entry, _ in keyed[: settings.batch]:
+        with_negatives = bool(negatives) and rng.random() < settings.negative_share
+        batch = []
+        for entry in chosen:
             anchor = draw(entry)
             if with_passages:
                 positive = "passage: " + rng.choice(passages[entry])
             else:
-                positive = "query: " + rng.choice([text for text in questions[entry] if text != anchor])
-            batch.append(_Triple("query: " + anchor, positive, "query: " + rng.choice(negatives)))
+                positive = "query: " + rng.choice([text for text in questions[entry] if text != anchor] or [anchor])
+            # Without one the row is nearly empty: it costs nothing and is like no question.
+            negative = "query: " + (rng.choice(negatives) if with_negatives else "")
+            batch.append(_Triple("query: " + anchor, positive, negative))
         yield batch
+
+
+def _questions(collection: Collection) -> dict[tuple[str, str], list[str]]:
+    questions: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for question in collection.bank:
+        questions[question.doc_id, question.entry_id].append(question.text)
+    return questions
+
+
+def _centres(model: Any, collection: Collection, each: int = 6) -> dict[tuple[str, str], Any]:
+    """Each entry's mean vector, of its first questions in English and French, else in any language."""
+    chosen: list[tuple[tuple[str, str], str]] = []
+    for entry, texts in sorted(_questions(collection).items()):
+        main = [
+            question.text
+            for question in collection.bank
+            if (question.doc_id, question.entry_id) == entry and question.language in ("en", "fr")
+        ]
+        chosen += [(entry, "query: " + text) for text in (main or texts)[:each]]
+    vectors = model.encode([text for _, text in chosen], convert_to_numpy=True)
+    gathered: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    for (entry, _), vector in zip(chosen, vectors, strict=True):
+        gathered[entry].append(vector)
+    return {entry: np.mean(rows, axis=0) for entry, rows in gathered.items()}
 
 
 def train(collection: Collection, out: Path, settings: TrainingSettings) -> dict[str, Any]:
@@ -99,10 +144,6 @@ def train(collection: Collection, out: Path, settings: TrainingSettings) -> dict
     from torch.utils.data import BatchSampler, SequentialSampler
 
     torch.manual_seed(settings.seed)
-    rows = [triple for batch in _triples(collection, settings) for triple in batch]
-    dataset = Dataset.from_dict(
-        {name: [getattr(row, name) for row in rows] for name in ("anchor", "positive", "negative")}
-    )
 
     def in_order(data: Any, batch_size: int, drop_last: bool, **_: Any) -> Any:
         return BatchSampler(SequentialSampler(data), batch_size, drop_last)
@@ -113,6 +154,11 @@ def train(collection: Collection, out: Path, settings: TrainingSettings) -> dict
         model = SentenceTransformer(str(folder / "base"), device="cpu")
         model.max_seq_length = settings.max_tokens
         model.prompts = {}
+        neighbours = nearest_entries(_centres(model, collection))
+        rows = [triple for batch in _batches(collection, settings, neighbours) for triple in batch]
+        dataset = Dataset.from_dict(
+            {name: [getattr(row, name) for row in rows] for name in ("anchor", "positive", "negative")}
+        )
         model.add_adapter(
             LoraConfig(
                 task_type=TaskType.FEATURE_EXTRACTION,

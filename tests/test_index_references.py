@@ -25,10 +25,40 @@ from index.references import ReferenceMatcher, find_references
         ("Anhang XIII", ("anx", "xiii")),
         ("measure 2.1 of the safety chapter", ("measure", "2", "1")),
         ("Verpflichtung 6", ("commitment", "6")),
+        ("το άρθρο 53 παράγραφος 1 στοιχείο β)", ("art", "53", "1", "b")),
+        ("член 53, параграф 1, буква б)", ("art", "53", "1", "b")),
+        ("art. 53 ust. 2 wolna licencja zwolnienie", ("art", "53", "2")),
+        ("artículo 53, apartado 1, letra b)", ("art", "53", "1", "b")),
+        ("artigo 53.º, n.º 1, alínea b)", ("art", "53", "1", "b")),
+        ("53 artiklan 1 kohdan b alakohta", ("art", "53", "1", "b")),
+        ("artikel 53.1 b", ("art", "53", "1")),
+        ("článek 53 odst. 1 písm. b)", ("art", "53", "1", "b")),
     ],
 )
 def test_references_are_read(text: str, expected: tuple[str, ...]) -> None:
     assert find_references(text) == [expected]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "articles 53 and 55",
+        "les articles 53 et 55",
+        "art. 53 i 55 aktu w sprawie",
+        "53 ja 55 artiklan",
+        "articoli 53 e 55",
+        "articolele 53 și 55",
+    ],
+)
+def test_two_articles_named_together_are_two_references(text: str) -> None:
+    assert sorted(find_references(text)) == [("art", "53"), ("art", "55")]
+
+
+def test_a_chapter_named_decides_between_commitments_of_the_same_number() -> None:
+    matcher = ReferenceMatcher([("code", "co-commitment-1"), ("code", "ss-commitment-1"), ("code", "tr-commitment-1")])
+    assert matcher.scores("Ko paredz pārredzamības nodaļas 1. saistības?").argmax() == 2
+    assert matcher.scores("commitment 1 of the copyright chapter").argmax() == 0
+    assert len(set(matcher.scores("commitment 1").tolist())) == 1
 
 
 @pytest.mark.parametrize("text", ["", "before 1 August 2025", "in what part of the start 5 things", "10^25 FLOP"])
