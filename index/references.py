@@ -107,7 +107,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("commitment", re.compile(rf"\b{_COMMITMENT}{_GAP}(?P<number>\d{{1,2}})\b(?!\.\d)", re.I)),
     ("commitment", re.compile(rf"\b(?P<number>\d{{1,2}})\.{_GAP}{_COMMITMENT}", re.I)),
 )
-_EXACT, _BROAD, _INSIDE, _AROUND = 1.0, 0.5, 0.35, 0.25
+_EXACT, _BROAD, _INSIDE, _AROUND = 1.0, 0.25, 0.2, 0.15
 
 
 def find_references(text: str) -> list[tuple[str, ...]]:

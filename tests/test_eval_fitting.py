@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from corpus.passages import Passage
 from eval.fitting import (
     PROMISE,
+    REFERENCE_WEIGHT,
     _related_threshold,
     _scope_threshold,
     fit_fusion,
@@ -65,8 +66,9 @@ def test_fusion_fit_finds_the_telling_feature(told: list[RunRow]) -> None:
     weights = fit_fusion(told)
     assert set(weights) == set(FEATURES)
     assert min(weights.values()) >= 0
-    assert sum(weights.values()) == pytest.approx(4, abs=len(FEATURES) * 0.5e-4)
-    others = [weight for name, weight in weights.items() if name != TELLING]
+    assert weights["reference"] >= REFERENCE_WEIGHT
+    assert sum(weights.values()) == pytest.approx(4, abs=REFERENCE_WEIGHT + len(FEATURES) * 0.5e-4)
+    others = [weight for name, weight in weights.items() if name not in (TELLING, "reference")]
     assert weights[TELLING] > 3 * max(others)
     fusion = Fusion(np.array([weights[name] for name in FEATURES], np.float32))
     first = [
