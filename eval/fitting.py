@@ -22,9 +22,20 @@ from service.confidence import SIGNALS, signals
 PROMISE = 0.97
 """Of the questions answered, at least this share is answered rightly."""
 
+LANGUAGE_GROUPS: dict[str, tuple[str, ...]] = {
+    "text of every document": ("fr", "en"),
+    "Germanic and Romance": ("da", "de", "es", "it", "nl", "pt", "ro", "sv"),
+    "Slavic": ("bg", "cs", "hr", "pl", "sk", "sl"),
+    "Baltic, Celtic, Finnic, Greek, Hungarian, Maltese": ("el", "et", "fi", "ga", "hu", "lt", "lv", "mt"),
+}
+"""Each keeps the promise with a threshold of its own: by the text it finds in its language, then by family."""
+
 REFERENCE_WEIGHT = 0.4
 """The least weight of a reference: who names a paragraph, a point or a measure is given it first. Too few development
 questions do so for the fit to learn it."""
+
+LEAST_OF_A_GROUP = 100
+"""Fewer questions say too little about a promise of 97 in 100: the group then has the threshold of all."""
 
 _L2 = 0.02
 _FOLDS = 10
@@ -78,19 +89,32 @@ def fit_judge(rows: Sequence[RunRow]) -> dict[str, Any]:
     in_scope = np.array([row.question.kind not in ("off_topic", "hostile") for row in rows])
     answering, held_out = _logistic(values, right)
     scope, scope_held_out = _logistic(values, in_scope)
-    answer = promise_threshold(held_out, right, PROMISE)
+    answer = _answer_thresholds(held_out, right, [row.language for row in rows])
     return {
         "signals": list(SIGNALS),
         "answering": answering,
         "scope": scope,
         "thresholds": {
-            "answer": {"*": round(answer, 4)},
-            "related": round(min(_related_threshold(held_out, right), answer * 0.75), 4),
+            "answer": answer,
+            "related": round(min(_related_threshold(held_out, right), min(answer.values()) * 0.75), 4),
             "scope": round(_scope_threshold(scope_held_out, in_scope), 4),
         },
         "promise": PROMISE,
         "questions": len(rows),
     }
+
+
+def _answer_thresholds(
+    probabilities: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], languages: Sequence[str]
+) -> dict[str, float]:
+    """Language to the threshold of its group; `*`, for all others, is that of all questions together."""
+    thresholds = {"*": round(promise_threshold(probabilities, right, PROMISE), 4)}
+    for members in LANGUAGE_GROUPS.values():
+        own = np.isin(languages, members)
+        if own.sum() >= LEAST_OF_A_GROUP:
+            found = round(promise_threshold(probabilities[own], right[own], PROMISE), 4)
+            thresholds |= dict.fromkeys(members, found)
+    return thresholds
 
 
 def _logistic(values: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]) -> tuple[dict[str, Any], Any]:

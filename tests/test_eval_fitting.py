@@ -17,6 +17,7 @@ from corpus.passages import Passage
 from eval.fitting import (
     PROMISE,
     REFERENCE_WEIGHT,
+    _answer_thresholds,
     _related_threshold,
     _scope_threshold,
     fit_fusion,
@@ -217,3 +218,17 @@ def test_thresholds_are_probabilities(calibration: dict[str, object]) -> None:
     assert isinstance(thresholds, dict)
     assert set(thresholds) == {"answer", "related", "scope"}
     assert all(0 < value < 1 for value in (thresholds["answer"]["*"], thresholds["related"], thresholds["scope"]))
+
+
+def test_each_group_of_languages_has_the_threshold_that_keeps_its_promise() -> None:
+    """French is right from 0.5 on, Polish from 0.8 on; Greek has too few questions to be fitted apart."""
+    probabilities = np.tile(np.linspace(0.01, 0.99, 120), 2)
+    languages = ["fr"] * 120 + ["pl"] * 120
+    right = np.concatenate([probabilities[:120] >= 0.5, probabilities[120:] >= 0.8])
+    probabilities, right = np.append(probabilities, 0.3), np.append(right, True)
+    found = _answer_thresholds(probabilities, right, [*languages, "el"])
+    assert set(found) == {"*", "fr", "en", "bg", "cs", "hr", "pl", "sk", "sl"}
+    for code, own in (("fr", probabilities[:120]), ("pl", probabilities[120:240])):
+        truth = right[:120] if code == "fr" else right[120:240]
+        assert truth[own >= found[code]].mean() >= PROMISE
+    assert found["fr"] == found["en"] < found["*"] < found["pl"]
