@@ -140,7 +140,7 @@ def train(collection: Collection, out: Path, settings: TrainingSettings) -> dict
         SentenceTransformerTrainer,
         SentenceTransformerTrainingArguments,
     )
-    from sentence_transformers.losses import MultipleNegativesRankingLoss
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
     from torch.utils.data import BatchSampler, SequentialSampler
 
     torch.manual_seed(settings.seed)
