@@ -18,6 +18,7 @@ from service.observability import ANSWER_SECONDS, QUESTIONS_INSIDE, QUESTIONS_RE
 from service.pipeline import Ask, UnknownDocument, UnknownLanguage
 from service.problems import Refusal
 from service.question_writer import QuestionWriter
+from service.questions import legible
 from service.schemas import AnswerResponse, HitOut, IndexOut, LanguageOut, SearchResponse, answer_out, index_out
 from service.settings import Settings
 from service.stages import submitted
@@ -65,9 +66,9 @@ class Desk:
         for doc_id in documents or ():
             if doc_id not in known:
                 raise Refusal(422, f"The document {doc_id!r} is unknown. Use some of {', '.join(known)}.", "documents")
-        found = detector(self.settings.language_detector).detect(text)
+        found = detector(self.settings.language_detector).detect(legible(text))
         chosen = None if documents is None else tuple(documents)
-        hits = await self.engine.search(Query(text, language or found.code, chosen), k)
+        hits = await self.engine.search(Query(legible(text), language or found.code, chosen), k)
         if language is None:
             told = LanguageOut(code=found.code, confidence=round(found.confidence, 4), source="detected")
         else:
@@ -96,10 +97,10 @@ class Desk:
 
     def _check_question(self, text: str, field: str) -> None:
         limit = self.settings.max_question_chars
-        if not text.strip():
-            raise Refusal(422, f"The {field} is empty. Pass a question.", field)
         if len(text) > limit:
             raise Refusal(422, f"The {field} has {len(text)} characters. Use at most {limit}.", field)
+        if not legible(text):
+            raise Refusal(422, f"The {field} is empty, or nothing in it can be seen. Pass a question.", field)
 
 
 def desk_of(app: Starlette) -> Desk:

@@ -17,6 +17,7 @@ from index.snapshot import Snapshot
 from service.answers import Answer, AnswerPassage, Citation, QuestionLanguage
 from service.confidence import Judge, Verdict
 from service.dates import date_notes
+from service.questions import legible
 from service.stages import begun, stage
 from service.texts import texts
 
@@ -61,7 +62,7 @@ class Pipeline:
         with stage("detect"):
             asked_in, answer_in = self._languages(ask)
         with stage("search"):
-            ranking = self.retriever.rank(Query(ask.question, asked_in.code, ask.documents))
+            ranking = self.retriever.rank(Query(legible(ask.question), asked_in.code, ask.documents))
         return self.judge_ranking(ask, ranking, answer_in)
 
     def judge_ranking(self, ask: Ask, ranking: Ranking, language: QuestionLanguage) -> Answer:
@@ -84,7 +85,7 @@ class Pipeline:
 
     def _languages(self, ask: Ask) -> tuple[QuestionLanguage, QuestionLanguage]:
         """The language the question is in, and the one to answer in. One stated by the client always wins."""
-        found = self._detector.detect(ask.question)
+        found = self._detector.detect(legible(ask.question))
         detected = QuestionLanguage(found.code, found.confidence, "detected")
         if ask.language is None:
             return detected, detected

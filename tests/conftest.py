@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from shutil import copytree
 
@@ -99,6 +100,13 @@ hostile:
 """
 
 
+@lru_cache(20_000)
+def toy_word(word: str, dimension: int) -> Vectors:
+    seed = int.from_bytes(hashlib.sha256(word.encode("utf-8", "surrogatepass")).digest()[:4], "big")
+    vector = np.random.default_rng(seed).standard_normal(dimension)
+    return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+
 class ToyEncoder:
     """A word is a fixed random unit vector, a text the normalised sum of its words: likeness counts shared words."""
 
@@ -109,15 +117,10 @@ class ToyEncoder:
     def __init__(self) -> None:
         self.encoded = 0
 
-    def _word(self, word: str) -> Vectors:
-        seed = int.from_bytes(hashlib.sha256(word.encode("utf-8", "surrogatepass")).digest()[:4], "big")
-        vector = np.random.default_rng(seed).standard_normal(self.dimension)
-        return np.asarray(vector / np.linalg.norm(vector), np.float32)
-
     def encode(self, text: str, side: Side) -> Encoded:
         self.encoded += 1
         words = "".join(c.lower() if c.isalnum() else " " for c in text).split() or ["\0"]
-        tokens = np.stack([self._word(word) for word in words])
+        tokens = np.stack([toy_word(word, self.dimension) for word in words])
         total = tokens.sum(axis=0)
         weights = np.full(len(words), 1 / len(words), np.float32)
         return Encoded((total / max(float(np.linalg.norm(total)), 1e-6)).astype(np.float32), tokens, weights)
