@@ -84,6 +84,8 @@ class OnnxEncoder:
     name = ENCODER_NAME
 
     def __init__(self, folder: Path) -> None:
+        # Its official builds send events to their maker unless told not to before they begin.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

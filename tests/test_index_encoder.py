@@ -282,3 +282,11 @@ def test_the_installed_weights_are_those_of_the_model() -> None:
     assert (weights.hidden, weights.layers, weights.heads, weights.feed_forward) == (DIMENSION, 12, 12, 1536)
     assert weights.positions == MAX_TOKENS
     assert len(weights.vocabulary.pieces) <= len(weights.matrices["emb.word"].nibbles), "a vector for every piece"
+
+
+def test_onnx_runtime_is_told_to_send_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Before it is loaded: its official builds have telemetry on."""
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
+    with pytest.raises(Exception):  # noqa: B017 - there is no model in the folder
+        OnnxEncoder(tmp_path)
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
