@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 TORCH := torch==2.13.0
 
 .DEFAULT_GOAL := serve
-.PHONY: serve test index eval bench load-test models lint types check train clean
+.PHONY: serve test index eval bench load-test models lint types check train sbom audit clean
 
 $(RUN):
 	$(PYTHON) -m venv $(VENV)
@@ -60,6 +60,15 @@ bench: $(VENV)/everything
 load-test: $(VENV)/everything
 	$(RUN) -m service ensure-index
 	$(RUN) -m eval.benchmarks.load
+
+# The bill of materials of what serves, and what is known against anything pinned.
+sbom: $(VENV)/everything
+	$(RUN) -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --of JSON --output-file $(VENV)/sbom.cdx.json
+	@echo "The bill of materials is $(VENV)/sbom.cdx.json"
+
+audit: $(VENV)/everything
+	$(RUN) -m service.deploy.audit requirements.lock requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) index/models index/snapshots eval/results

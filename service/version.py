@@ -1,3 +1,10 @@
-"""The one place that names the version (semantic versioning)."""
+"""The version (semantic versioning), from its one place: `pyproject.toml`."""
 
-VERSION = "0.1.0"
+from __future__ import annotations
+
+from pathlib import Path
+from tomllib import loads
+
+VERSION: str = loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+    "version"
+]
