@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from corpus.documents import AUTHORITIES
@@ -21,6 +22,9 @@ from corpus.sources.parts import ImportedDocument, ImportedEntry, SourceFile
 from corpus.sources.reading import read_sources
 
 MEMORY_BYTES = 2 << 30
+MAX_ANSWER_BYTES = 256 << 20
+"""Of the texts handed back: five times the largest file that is read."""
+
 _CHECKOUT = Path(__file__).parents[2]
 _MODULE = "corpus.sources.worker"
 
@@ -46,19 +50,24 @@ def read_apart(
     environment = {"PYTHONPATH": str(_CHECKOUT), "PYTHONUTF8": "1"}
     asked = json.dumps(request).encode()
     try:
-        done = subprocess.run(  # noqa: S603 - our own module, no shell
-            command,
-            input=asked,
-            capture_output=True,
-            timeout=timeout_seconds,
-            cwd=_CHECKOUT,
-            env=environment,
-            check=False,
-        )
+        # Into a file, whose size the process's limits bound: a pipe would fill our memory with whatever it sends.
+        with TemporaryFile() as told:
+            done = subprocess.run(  # noqa: S603 - our own module, no shell
+                command,
+                input=asked,
+                stdout=told,
+                stderr=subprocess.DEVNULL,
+                timeout=timeout_seconds,
+                cwd=_CHECKOUT,
+                env=environment,
+                check=False,
+            )
+            told.seek(0)
+            sent = told.read(MAX_ANSWER_BYTES + 1)
     except subprocess.TimeoutExpired as error:
         raise ImportRefused(f"{names}: not read after {timeout_seconds:g} seconds. Split the file.") from error
     try:
-        answer = json.loads(done.stdout)
+        answer = json.loads(sent)
     except ValueError as error:
         raise ImportRefused(
             f"{names}: the reader stopped (exit code {done.returncode}), most likely for want of memory "
@@ -82,13 +91,25 @@ def _document(sent: dict[str, Any]) -> ImportedDocument:
 
 
 def _limit(memory_bytes: int, cpu_seconds: int) -> None:
+    """Memory, CPU time, and no core dump and few files; for good, since hard limits cannot be raised.
+
+    The answer is the only file it may write, a temporary one of the parent's, and no longer than the memory.
+    """
     try:
-        from resource import RLIMIT_AS, RLIMIT_CPU, getrlimit, setrlimit
+        import resource
     except ImportError:  # a system without these limits; the time limit of the parent remains
         return
-    for kind, wanted in ((RLIMIT_AS, memory_bytes), (RLIMIT_CPU, cpu_seconds)):
-        _, hard = getrlimit(kind)
-        setrlimit(kind, (wanted if hard < 0 else min(wanted, hard), hard))
+    limits = {
+        resource.RLIMIT_AS: memory_bytes,
+        resource.RLIMIT_CPU: cpu_seconds,
+        resource.RLIMIT_FSIZE: MAX_ANSWER_BYTES,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NOFILE: 64,
+    }
+    for kind, wanted in limits.items():
+        _, hard = resource.getrlimit(kind)
+        allowed = wanted if hard < 0 else min(wanted, hard)
+        resource.setrlimit(kind, (allowed, allowed))
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
