@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx2
@@ -20,30 +21,87 @@ from channel_support import (
     teams_activity,
     teams_headers,
 )
-from conftest import make_settings
+from conftest import CHECKOUT, make_settings
 from mcp import Client
 from openai import OpenAI
 from openai.types.chat import ChatCompletionMessageParam
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from eval.gold import GoldQuestion, read_gold
+from corpus.collection import read_collection
+from eval.gold import read_gold
 from index.errors import IndexProblem
 from service.app import create_app
 from service.channels.rendering import link_target
 from service.engine import Engine, make_encoder, make_pipeline
 
-LANGUAGES = ("de", "el", "en", "es", "fi", "fr", "it", "mt", "nl", "pl")
-KINDS = ("plain", "colloquial", "near_miss")
+if TYPE_CHECKING:
+    from web_site import Tabs
+
+pytest_plugins = ("web_site",)
+
+# One that the FAQ answers, one that the act, the Code or the topics answer, one that nothing answers. Asked here only:
+# neither gold questions nor in the bank.
+QUESTIONS = {
+    "cs": (
+        "Dá se podpis pod kodexem za pár měsíců zase stáhnout?",
+        "Kolik výpočetního výkonu znamená, že model má systémové riziko?",
+        "Dostaneme po podpisu nějaké logo na web?",
+    ),
+    "de": (
+        "Bis wann müssten wir das Formular spätestens abgeben?",
+        "Ab wie vielen Gleitkommaoperationen gilt ein Modell als riskant für das System?",
+        "Welche Schriftgröße soll unser Formular haben?",
+    ),
+    "el": (
+        "Ποιος από την εταιρεία βάζει την υπογραφή στο έντυπο;",
+        "Τι ισχύει για τα μοντέλα ανοικτού κώδικα;",
+        "Πόσο κοστίζει ένα εισιτήριο για τις Βρυξέλλες;",
+    ),
+    "en": (
+        "If our firm joins today and regrets it in spring, may it step out again?",
+        "Our company sits in Toronto: do we need someone in the Union who acts for us?",
+        "Will the AI Office lend us a lawyer for the paperwork?",
+    ),
+    "es": (
+        "¿Hay que cumplir todo desde el día en que firmamos?",
+        "¿Qué multas puede poner la Comisión a quien ofrece un modelo?",
+        "¿Cuál es el mejor restaurante cerca de la Comisión?",
+    ),
+    "fr": (
+        "Une jeune pousse sans modèle à risque systémique a-t-elle intérêt à prendre le chapitre sur la sûreté ?",
+        "Que doit contenir le résumé public des données qui ont servi à l'entraînement ?",
+        "Peut-on régler l'adhésion par carte bancaire en trois fois ?",
+    ),
+    "it": (
+        "Se il codice cambia l'anno prossimo, la nostra firma vale ancora?",
+        "Entro quanti giorni si segnala un incidente grave?",
+        "Che tempo farà domani a Bruxelles?",
+    ),
+    "mt": (
+        "X'jiġri lil min ma jiffirmax il-Kodiċi?",
+        "Min jissorvelja lill-fornituri tal-mudelli?",
+        "Fejn nista' nixtri karozza użata?",
+    ),
+    "nl": (
+        "Waarom wil men dat wij vóór augustus tekenen?",
+        "Moeten we robots.txt volgen als we het web afgrazen?",
+        "Krijgen ondertekenaars korting op rekenkracht?",
+    ),
+    "sv": (
+        "Vad vinner vi på att skriva under uppförandekoden?",
+        "Vilka uppgifter ska den som bygger vidare på modellen få?",
+        "Hur lagar man köttbullar?",
+    ),
+}  # fmt: skip
 
 Messages = list[ChatCompletionMessageParam]
 
 
-def questions() -> list[GoldQuestion]:
-    """For each language one question of each kind, so that every outcome may come up."""
-    first: dict[tuple[str, str], GoldQuestion] = {}
-    for question in read_gold():
-        first.setdefault((question.language, question.kind), question)
-    return [first[language, kind] for language in LANGUAGES for kind in KINDS]
+def questions() -> list[str]:
+    return [question for asked in QUESTIONS.values() for question in asked]
 
 
 @pytest.fixture(scope="module")
@@ -66,29 +124,41 @@ def address(engine: Engine) -> Iterator[str]:
 def answers(engine: Engine) -> dict[str, Json]:
     """What REST answers, by question."""
     with TestClient(create_app(make_settings(), lambda _: engine)) as client:
-        return {q.text: client.post("/v1/answers", json={"question": q.text}).json() for q in questions()}
+        return {text: client.post("/v1/answers", json={"question": text}).json() for text in questions()}
 
 
 def quoted(answer: Json) -> list[str]:
     """The quotes that a channel for people shows: of passages that answer, each with its original."""
-    shown = []
+    shown: list[str] = []
     for passage in answer["passages"]:
         if answer["outcome"] == "answered" and passage["confidence"] < 0.5 * answer["passages"][0]["confidence"]:
             break
-        shown.append(passage["quote"])
-        if passage["language"] != passage["citation"]["language"]:
-            shown.append(passage["citation"]["quote"])
+        shown += both_quotes(passage)
     return shown
+
+
+def both_quotes(passage: Json) -> list[str]:
+    """The quote in the asker's language, and the reference text's where that is another."""
+    cited = passage["citation"]
+    return [passage["quote"]] if passage["language"] == cited["language"] else [passage["quote"], cited["quote"]]
 
 
 def linked(answer: Json) -> list[tuple[str, str]]:
     return [(str(p["rank"]), link_target(p["citation"]["url"])) for p in answer["passages"]]
 
 
-def test_there_are_thirty_questions_and_several_outcomes(answers: dict[str, Json]) -> None:
+def test_there_are_thirty_questions_in_ten_languages_and_several_outcomes(answers: dict[str, Json]) -> None:
+    assert len(QUESTIONS) == 10
     assert len(answers) == 30
-    assert len({answer["outcome"] for answer in answers.values()}) >= 2
-    assert sum(bool(answer["passages"]) for answer in answers.values()) >= 10
+    assert {answer["outcome"] for answer in answers.values()} >= {"answered", "low_confidence", "out_of_scope"}
+    assert sum(len(answer["passages"]) for answer in answers.values()) >= 40
+    assert all(answers[text]["language"]["code"] == language for language, asked in QUESTIONS.items() for text in asked)
+
+
+def test_the_questions_are_asked_nowhere_else() -> None:
+    collection = read_collection(CHECKOUT / "corpus")
+    known = {known.text for known in (*read_gold(), *collection.bank, *collection.negatives)}
+    assert known.isdisjoint(questions())
 
 
 def test_chat(address: str, answers: dict[str, Json]) -> None:
@@ -145,3 +215,30 @@ def test_teams(address: str, answers: dict[str, Json]) -> None:
         assert [text for text in shown if text in quoted(answer)] == quoted(answer)
         lists = [e["inlines"][0] for e in elements if e["type"] == "RichTextBlock" and len(e["inlines"]) == 2]
         assert [(run["text"].strip("[]"), run["selectAction"]["url"]) for run in lists] == linked(answer)
+
+
+def test_widget(
+    engine: Engine, answers: dict[str, Json], serve: Callable[[Any], AbstractContextManager[str]], tabs: Tabs
+) -> None:
+    """On a page of another origin, in Chromium; the last test here, since the browser has an event loop of its own."""
+    page_of = ""
+    other = Starlette(routes=[Route("/", lambda _: HTMLResponse(page_of))])
+    with serve(other) as site, serve(create_app(make_settings(cors_origins=[site]), lambda _: engine)) as service:
+        page_of = (
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Another site</title>'
+            f'<body><h1>Another site</h1><script src="{service}/static/widget.js"></script></body></html>'
+        )
+        page = tabs.open()
+        page.goto(site)
+        widget = page.locator("gpai-questions")
+        widget.locator(".launcher").click()
+        for question, answer in answers.items():
+            widget.locator("textarea").fill(question)
+            with page.expect_response("**/v1/answers") as response:
+                widget.locator(".ask").click()
+            assert response.value.json()["passages"] == answer["passages"]
+            widget.locator(".answer:visible").wait_for()
+            links = [link.get_attribute("href") for link in widget.locator("a.source").all()]
+            assert links == [passage["citation"]["url"] for passage in answer["passages"]]
+            shown = answer["passages"][:1] if answer["outcome"] == "answered" else answer["passages"]
+            assert widget.locator("mark").all_text_contents() == [q for passage in shown for q in both_quotes(passage)]

@@ -96,6 +96,21 @@ def test_it_answers_on_another_site_and_leaves_nothing_there(other_site: OtherSi
     assert page.evaluate("Object.keys(window).filter(name => /gpai/i.test(name))") == []
 
 
+def test_passages_beside_the_one_that_answers_are_linked(other_site: OtherSite, tabs: Tabs, attack: str) -> None:
+    page = tabs.open()
+    page.goto(other_site.address)
+    widget = open_widget(page)
+    with page.expect_response("**/v1/answers") as response:
+        ask(widget, "Is there a deadline for signing, or an attack with markup?")
+    first, *others = response.value.json()["passages"]
+    assert len(others) == 2
+    links = widget.locator("a.source").all()
+    assert [link.get_attribute("href") for link in links] == [p["citation"]["url"] for p in (first, *others)]
+    assert [link.text_content() for link in links[1:]] == [p["heading"] for p in others]
+    assert f"Attack {attack}" in [p["heading"] for p in (first, *others)]
+    assert page.evaluate("window.hacked") is None
+
+
 def test_a_site_that_is_not_listed_gets_no_launcher(site: str, other_site: OtherSite, tabs: Tabs) -> None:
     other_site.service = site  # this service lists no origin
     page = tabs.open()
@@ -203,7 +218,7 @@ def test_markup_in_the_corpus_stays_text(other_site: OtherSite, tabs: Tabs, atta
     page.goto(other_site.address)
     widget = open_widget(page)
     ask(widget, f"Attack with markup {attack}")
-    assert widget.locator("h4").text_content() == f"Attack {attack}"
+    assert widget.locator("h4").first.text_content() == f"Attack {attack}"
     assert attack in widget.locator("blockquote").first.text_content()
     assert widget.locator("img, script").count() == 0
     assert page.evaluate("window.hacked") is None

@@ -44,6 +44,7 @@
       z-index: var(--gpai-z, 2147483000);
       inset-block-end: var(--inset);
       inset-inline: var(--inset);
+      max-height: calc(100vh - 2 * var(--inset));
       display: flex;
       flex-direction: column;
       align-items: flex-end;
@@ -67,6 +68,7 @@
     :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; border-radius: 0.25rem; }
     .launcher, .panel { pointer-events: auto; }
     .launcher {
+      flex: none;
       display: inline-flex;
       align-items: center;
       gap: 0.6rem;
@@ -87,7 +89,7 @@
       display: flex;
       flex-direction: column;
       width: min(25rem, 100%);
-      max-height: calc(100vh - 2 * var(--inset) - 4.5rem);
+      min-height: 0; /* as high as the launcher below leaves room for */
       border: 1px solid var(--line);
       border-radius: var(--radius);
       background: var(--surface);
@@ -114,6 +116,7 @@
     summary { padding-block: 0.3rem; color: var(--soft); font-size: 0.9375rem; cursor: pointer; }
     details .text { padding-block-start: 0.3rem; }
     .note { padding: 0.4rem 0.6rem; border-inline-start: 3px solid var(--line); font-size: 0.9375rem; }
+    .further li + li { margin-block-start: 0.45rem; }
     .feedback { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem; font-size: 0.9375rem; }
     .feedback button { min-height: 2.25rem; padding: 0.2rem 0.9rem; border: 1px solid var(--line); border-radius: 0.5rem; background: transparent; }
     .foot { padding: 0.6rem 1.125rem; border-top: 1px solid var(--line); }
@@ -175,7 +178,6 @@
 
   function passageBlock(passage, spoken) {
     const { citation } = passage;
-    const web = /^https?:\/\//.test(citation.url);
     const french = citation.authority === "official" && citation.language === "fr";
     const official = citation.authority === "official";
     return h(
@@ -186,9 +188,22 @@
       passage.language !== citation.language &&
         h("details", {}, h("summary", {}, t("page", french ? "french_original" : "reference_text")), marked(citation)),
       passage.notes.map((note) => h("p", { class: "note", ...spoken }, note.message)),
-      web && h("p", {}, h("a", { href: citation.url, target: "_blank", rel: "noopener noreferrer" },
+      isWeb(citation.url) && h("p", {}, sourceLink(citation.url,
         official ? t("page", "open_source") : `${t("page", "source")} (${new URL(citation.url).host})`)),
     );
+  }
+
+  const isWeb = (url) => /^https?:\/\//.test(url);
+  const sourceLink = (url, text, properties = {}) =>
+    h("a", { class: "source", href: url, target: "_blank", rel: "noopener noreferrer", ...properties }, text);
+
+  /** Passages beside the one that answers: only where they stand, as in the other channels. */
+  function further(passages) {
+    if (!passages.length) return [];
+    const places = passages.map(({ heading, language: code, authority, citation }) => h("li", {},
+      isWeb(citation.url) ? sourceLink(citation.url, heading, inLanguage(code)) : h("span", inLanguage(code), heading),
+      " ", h("span", { class: "badge" }, t("authority", authority))));
+    return h("section", { class: "passage further" }, h("h4", {}, t("page", "related")), h("ul", {}, places));
   }
 
   /** What a screen reader is told: the outcome, and the sentence that answers. */
@@ -220,6 +235,7 @@
       h("h3", {}, t("page", HEADINGS[answer.outcome])),
       answered ? h("p", { class: "soft" }, t("page", "outcome_answered_help")) : h("p", spoken, withMailLinks(answer.message)),
       passages.map((passage) => passageBlock(passage, spoken)),
+      further(answer.passages.slice(passages.length)),
       feedback(answer),
       h("p", {}, h("a", { href: new URL(address, SERVICE).href, target: "_blank", rel: "noopener" }, t("page", "permalink"))),
     ];
