@@ -33,6 +33,10 @@ class HybridRetriever:
         # An imported article may be a mere heading over its paragraphs: there is nothing in it to quote.
         self._has_text = snapshot.passage_ranges[:, 1] > snapshot.passage_ranges[:, 0]
 
+    @property
+    def encoder(self) -> Encoder:
+        return self._encoder
+
     def search(self, query: Query, k: int) -> Sequence[Hit]:
         ranking = self.rank(query)
         return [Hit(entry.passage, entry.score) for entry in ranking.entries[:k]]

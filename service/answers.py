@@ -94,3 +94,25 @@ class Answer:
     def __post_init__(self) -> None:
         if (self.outcome == "answered") != bool(self.passages):
             raise ValueError(f"An answer with outcome {self.outcome} has {len(self.passages)} passages.")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence as a model wrote it, without its marks, and the ranks of the passages that it cites."""
+
+    text: str
+    marks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a model wrote above the quotes and the check left standing. Never a quote, never cited."""
+
+    sentences: tuple[Claim, ...]
+    language: str
+    model: str
+
+    @property
+    def text(self) -> str:
+        """The sentences, each followed by its marks: `Yes, at any time. [1]`."""
+        return " ".join(f"{s.text} {''.join(f'[{mark}]' for mark in s.marks)}" for s in self.sentences)

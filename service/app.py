@@ -52,6 +52,7 @@ from service.schemas import (
     VersionInfo,
 )
 from service.settings import Settings
+from service.summary import summariser_running
 from service.texts import text_languages, texts
 from service.tracing import open_tracing
 from service.version import VERSION
@@ -82,7 +83,7 @@ router = APIRouter(responses=PROBLEM_RESPONSES)
 async def answers(body: AnswerRequest, request: Request) -> AnswerResponse:
     desk = desk_of(request.app)
     documents = None if body.documents is None else tuple(body.documents)
-    return desk.out(await desk.answer(Ask(body.question, body.language, body.top_k, documents, body.as_of)))
+    return await desk.written(await desk.answer(Ask(body.question, body.language, body.top_k, documents, body.as_of)))
 
 
 @router.get("/v1/search", tags=["answers"], summary="Ranked passages, without judgement")
@@ -261,7 +262,8 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
         except IndexProblem as error:
             app.state.unready = error
         with questions_kept(settings) as app.state.writer:
-            async with mcp_running(app):
+            async with summariser_running(settings) as summariser, mcp_running(app):
+                app.state.summariser = summariser
                 yield
         app.state.tracing.close()
         app.state.engine = None
@@ -277,6 +279,7 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
     app.state.writer = None
     app.state.tracing = open_tracing(settings.otlp_endpoint)
     app.state.engine = None
+    app.state.summariser = None
     app.state.unready = "The index is being loaded."
     install_problem_handlers(app)
     app.include_router(router)

@@ -19,9 +19,19 @@ from service.pipeline import Ask, UnknownDocument, UnknownLanguage
 from service.problems import Refusal
 from service.question_writer import QuestionWriter
 from service.questions import legible
-from service.schemas import AnswerResponse, HitOut, IndexOut, LanguageOut, SearchResponse, answer_out, index_out
+from service.schemas import (
+    AnswerResponse,
+    HitOut,
+    IndexOut,
+    LanguageOut,
+    SearchResponse,
+    answer_out,
+    index_out,
+    summary_out,
+)
 from service.settings import Settings
 from service.stages import submitted
+from service.summary import Summariser
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,7 @@ class Desk:
     engine: Engine
     settings: Settings
     writer: QuestionWriter | None = None
+    summariser: Summariser | None = None
 
     async def answer(self, ask: Ask) -> Answer:
         """Ask one question. Raises Refusal: 422 for what the asker can mend, 503 when too busy."""
@@ -53,6 +64,12 @@ class Desk:
     def out(self, answer: Answer) -> AnswerResponse:
         """The answer as `POST /v1/answers` gives it, counted as given, and kept where a setting says so."""
         return given(answer, answer_out(answer, uuid4().hex, self.index_out()), self.writer)
+
+    async def written(self, answer: Answer) -> AnswerResponse:
+        """As `out`, with a summary above it where the settings name a writer and it wrote one that is supported."""
+        response = self.out(answer)
+        summary = None if self.summariser is None else await self.summariser.summarise(answer, self.engine)
+        return response if summary is None else response.model_copy(update={"summary": summary_out(summary)})
 
     async def search(
         self, text: str, k: int, language: str | None, documents: list[str] | None, field: str = "query"
@@ -108,4 +125,4 @@ def desk_of(app: Starlette) -> Desk:
     engine: Engine | None = app.state.engine
     if engine is None:
         raise Refusal(503, str(app.state.unready), headers={"Retry-After": "30"})
-    return Desk(engine, app.state.settings, app.state.writer)
+    return Desk(engine, app.state.settings, app.state.writer, app.state.summariser)

@@ -78,6 +78,11 @@ class Engine:
         retriever = self._pipeline.retriever
         return await self._work(lambda: list(retriever.search(query, k)))
 
+    async def work(self, job: Callable[[Pipeline], T]) -> T:
+        """Do something with the pipeline, within the same limits. Raises Refusal (503) when too busy."""
+        pipeline = self._pipeline
+        return await self._work(lambda: job(pipeline))
+
     def _key(self, ask: Ask) -> tuple[object, ...]:
         text = " ".join(unicodedata.normalize("NFC", ask.question).split())
         # Without a day asked, notes on dates change at midnight.

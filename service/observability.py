@@ -41,6 +41,8 @@ ANSWER_SECONDS = Histogram(
 )
 QUESTIONS_REFUSED = Counter("faq_questions_busy_total", "Questions turned away because too many were waiting")
 DOOR_REFUSALS = Counter("faq_door_refusals_total", "Requests refused before they were read", ["reason"])
+SUMMARIES = Counter("faq_summaries_total", "Summaries asked of the writer", ["result"])
+SUMMARY_SENTENCES = Counter("faq_summary_sentences_total", "Sentences of the writer, kept or why not", ["verdict"])
 FEEDBACK = Counter("faq_feedback_total", "Feedback on answers", ["helpful"])
 QUESTIONS_NOT_KEPT = Counter("faq_questions_not_kept_total", "Questions that the question log could not take")
 READY = Gauge("faq_ready", "1 while questions can be answered", multiprocess_mode="livemin")

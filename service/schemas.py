@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from corpus.documents import Authority
 from corpus.languages import LANGUAGES
 from index.store import Manifest
-from service.answers import Answer, AnswerPassage, Citation, Outcome
+from service.answers import Answer, AnswerPassage, Citation, Outcome, Summary
 from service.fragments import fragment_url
 
 
@@ -135,9 +135,25 @@ def index_out(manifest: Manifest) -> IndexOut:
     return IndexOut(version=manifest.version, built=manifest.built, encoder=manifest.fingerprint)
 
 
+class SummarySentence(Strict):
+    """One sentence, and the ranks of the passages that it was checked against."""
+
+    text: str
+    marks: list[int]
+
+
+class SummaryOut(Strict):
+    """Written by a language model from the cited passages, in the asker's language; what they do not support was left
+    out. `text` is the sentences, each with its marks: `Yes, at any time. [1]`. Not a quote, and nothing to cite."""
+
+    text: str
+    sentences: list[SummarySentence]
+    model: str
+
+
 class AnswerResponse(Strict):
     """The answer. Where `outcome` is not `answered`, `message` says why in the asker's language, and `passages`
-    (only with `low_confidence`) are perhaps related, not an answer."""
+    (only with `low_confidence`) are perhaps related, not an answer. `summary` is null unless a writer is set up."""
 
     id: str
     question: str
@@ -145,6 +161,7 @@ class AnswerResponse(Strict):
     outcome: Outcome
     confidence: float
     message: str | None
+    summary: SummaryOut | None = None
     passages: list[PassageOut]
     index: IndexOut
 
@@ -346,6 +363,14 @@ def passage_out(passage: AnswerPassage, rank: int) -> PassageOut:
             for note in passage.notes
         ],
         citation=citation_out(passage.citation),
+    )
+
+
+def summary_out(summary: Summary) -> SummaryOut:
+    return SummaryOut(
+        text=summary.text,
+        sentences=[SummarySentence(text=claim.text, marks=list(claim.marks)) for claim in summary.sentences],
+        model=summary.model,
     )
 
 

@@ -88,6 +88,17 @@ class Settings(BaseSettings):
         description="Host names, as a JSON list, that `/mcp` answers to beside loopback ones while HOST is loopback "
         "(a proxy's public name); `*` answers to all",
     )
+    writer_url: str | None = Field(
+        None,
+        pattern=r"^https?://\S+$",
+        description="Base address of an OpenAI-compatible model server (ending in `/v1`) that writes a checked summary "
+        "above the quotes; it is sent the question and the passages. None: no summaries",
+    )
+    writer_model: str = Field("default", min_length=1, description="Name of the model at that server")
+    writer_key: SecretStr | None = Field(None, description="Key for that server, where it wants one")
+    writer_timeout_ms: int = Field(
+        4000, ge=1, description="Longest wait for a summary, in milliseconds; then the answer stands without one"
+    )
     slack_signing_secret: SecretStr | None = Field(
         None, description="Signing secret of the Slack app; without one the Slack endpoint answers 404"
     )

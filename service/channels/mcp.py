@@ -104,7 +104,7 @@ def make_server(desk: Callable[[], Desk]) -> MCPServer:
             answer = await with_desk.answer(Ask(question.strip(), language, top_k, chosen, as_of))
         except Refusal as error:
             raise ToolError(error.detail) from error
-        out = with_desk.out(answer)
+        out = await with_desk.written(answer)
         text = TextContent(type="text", text=markdown(reply(out)))
         return CallToolResult(content=[text], structured_content=out.model_dump(mode="json"))
 

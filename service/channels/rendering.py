@@ -34,9 +34,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is said: a message where the question is not answered, passages quoted, further ones only linked."""
+    """What is said: a message where the question is not answered, the writer's sentences with the sources that each
+    cites (none without a writer), passages quoted, further ones only linked."""
 
     message: str | None
+    summary: tuple[tuple[str, tuple[Source, ...]], ...]
+    summary_heading: str
     quoted: tuple[Source, ...]
     further: tuple[Source, ...]
     quoted_heading: str | None
@@ -53,6 +56,11 @@ def reply(response: AnswerResponse) -> Reply:
     cut = close if answered else len(sources)
     return Reply(
         message=response.message,
+        summary=tuple(
+            (sentence.text, tuple(sources[mark - 1] for mark in sentence.marks))
+            for sentence in (response.summary.sentences if response.summary else ())
+        ),
+        summary_heading=told["chat"]["summary"],
         quoted=sources[:cut],
         further=sources[cut:],
         quoted_heading=None if answered or not sources else told["chat"]["related"],
@@ -115,6 +123,9 @@ def markdown(said: Reply) -> str:
     parts: list[str] = []
     if said.message:
         parts.append(escape_markdown(said.message))
+    if said.summary:
+        told = (f"{escape_markdown(text)} {''.join(map(_markdown_number, cited))}" for text, cited in said.summary)
+        parts += [f"**{escape_markdown(said.summary_heading)}**", " ".join(told)]
     if said.quoted_heading:
         parts.append(f"**{escape_markdown(said.quoted_heading)}**")
     for source in said.quoted:
@@ -159,6 +170,9 @@ def mrkdwn(said: Reply) -> str:
     parts: list[str] = []
     if said.message:
         parts.append(escape_mrkdwn(said.message))
+    if said.summary:
+        told = (f"{escape_mrkdwn(text)} {''.join(map(mrkdwn_number, cited))}" for text, cited in said.summary)
+        parts += [f"*{escape_mrkdwn(said.summary_heading)}*", " ".join(told)]
     if said.quoted_heading:
         parts.append(f"*{escape_mrkdwn(said.quoted_heading)}*")
     for source in said.quoted:
@@ -189,6 +203,9 @@ def plain(said: Reply) -> str:
     parts: list[str] = []
     if said.message:
         parts.append(said.message)
+    if said.summary:
+        told = (f"{text} {''.join(f'[{source.number}]' for source in cited)}" for text, cited in said.summary)
+        parts += [said.summary_heading, " ".join(told)]
     if said.quoted_heading:
         parts.append(said.quoted_heading)
     for source in said.quoted:

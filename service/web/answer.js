@@ -23,6 +23,7 @@ export function renderAnswer(section, answer, told, permalink) {
   section.className = `answer answer-${answer.outcome}`;
   section.replaceChildren(
     outcome(answer, permalink, told),
+    ...summary(answer),
     ...(answered ? [passageCard(first, true, context)] : []),
     feedback(answer),
     ...related(answered ? others : answer.passages, answered, context),
@@ -61,6 +62,27 @@ function outcome(answer, permalink, told) {
   );
 }
 
+/** What a model wrote, where the service has one: each sentence with links to the passages on this page that it cites. */
+function summary({ summary: written, language }) {
+  if (!written) return [];
+  const marks = (sentence) => sentence.marks.map((mark) =>
+    h("a", { class: "summary-mark", href: `#passage-${mark}`, onclick: (event) => showPassage(event, mark) }, `[${mark}]`));
+  return [h(
+    "section", { class: "summary", "aria-labelledby": "summaryHeading" },
+    h("h3", { id: "summaryHeading" }, t("chat.summary")),
+    h("p", inLanguage(textLanguage(language.code)),
+      written.sentences.flatMap((sentence, number) => [number ? " " : "", sentence.text, " ", ...marks(sentence)])),
+  )];
+}
+
+function showPassage(event, mark) {
+  event.preventDefault(); // the address stays that of the question
+  const passage = document.getElementById(`passage-${mark}`);
+  if (passage.tagName === "DETAILS") passage.open = true;
+  passage.scrollIntoView({ block: "start" });
+  passage.querySelector("summary, a")?.focus({ preventScroll: true });
+}
+
 /** Confidence in words, with the number. */
 function confidence(value) {
   const level = value >= 0.9 ? "high" : value >= 0.6 ? "medium" : "low";
@@ -77,11 +99,16 @@ function confidence(value) {
 
 function passageCard(passage, answers, context) {
   return h(
-    "article", { class: "passage" },
+    "article", { class: "passage", id: `passage-${passage.rank}` },
     h("header", { class: "passage-header" },
-      h("h3", inLanguage(passage.language), browseLink(passage, passage.heading))),
+      h("h3", inLanguage(passage.language), rank(passage, context), browseLink(passage, passage.heading))),
     passageBody(passage, answers, context),
   );
+}
+
+/** The number by which the summary cites the passage; none is shown where there is no summary. */
+function rank(passage, { answer }) {
+  return answer.summary && h("span", { class: "rank" }, `[${passage.rank}] `);
 }
 
 function passageBody(passage, answers, { answer, told }) {
@@ -152,10 +179,10 @@ function related(passages, answered, context) {
     "section", { class: "related", "aria-labelledby": "relatedHeading" },
     h("h3", { id: "relatedHeading" }, t("page.related")),
     passages.map((passage, number) => h(
-      "details", { class: "related-passage", open: !answered && number === 0 },
+      "details", { class: "related-passage", id: `passage-${passage.rank}`, open: !answered && number === 0 },
       h(
         "summary", {},
-        h("h4", inLanguage(passage.language), passage.heading),
+        h("h4", inLanguage(passage.language), rank(passage, context), passage.heading),
         h("span", { class: "related-facts" }, badge(passage.authority), confidence(passage.confidence)),
       ),
       h("div", { class: "related-body" },
