@@ -12,6 +12,8 @@ from pathlib import Path
 
 from corpus.detection import detector
 from corpus.languages import EU_LANGUAGES
+from eval.dialogues import read_dialogues, run_both
+from eval.dialogues import table as dialogue_table
 from eval.gold import GoldError, GoldQuestion, read_gold
 from eval.metrics import mean
 from eval.runs import RunRow, make_run, write_trec
@@ -69,7 +71,10 @@ def _run(arguments: argparse.Namespace) -> int:
     from eval.report import write_report
 
     expected = json.loads(EXPECTED_FILE.read_text(encoding="utf-8")) if EXPECTED_FILE.is_file() else None
-    for path in write_report(scored, RESULTS, arguments.split, expected, pipeline.snapshot.manifest):
+    dialogues = run_both([d for d in read_dialogues() if arguments.split in ("all", d.split)], pipeline)
+    if dialogues["with"]:
+        print(f"\n{dialogue_table(dialogues)}\n")
+    for path in write_report(scored, RESULTS, arguments.split, expected, pipeline.snapshot.manifest, dialogues):
         print(f"Report: {path.relative_to(_HERE.parent)}")
     if arguments.expect:
         from eval.expected import write_expected

@@ -131,6 +131,34 @@ def run_dialogues(dialogues: Sequence[Dialogue], pipeline: Pipeline, condition: 
     return asyncio.run(run())
 
 
+def run_both(dialogues: Sequence[Dialogue], pipeline: Pipeline) -> dict[Condition, list[DialogueResult]]:
+    """Every second question asked both ways."""
+    return {
+        "without": run_dialogues(dialogues, pipeline, "without"),
+        "with": run_dialogues(dialogues, pipeline, "with"),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueFigures:
+    """Of some second questions: how many, hit@1 of what is shown (NaN where nothing is relevant), how many are
+    answered, and how many of those wrongly."""
+
+    count: int
+    hit: float
+    answered: int
+    wrongly: int
+
+
+def figures(results: Sequence[DialogueResult]) -> DialogueFigures:
+    return DialogueFigures(
+        count=len(results),
+        hit=mean([r.hit for r in results]),
+        answered=sum(r.outcome == "answered" for r in results),
+        wrongly=sum(r.answered_wrongly for r in results),
+    )
+
+
 def table(results: dict[Condition, list[DialogueResult]]) -> str:
     """One line per split, kind and condition: count, hit@1 of what is shown, answered rightly, answered wrongly."""
     lines = [f"{'split':6}{'kind':14}{'conversation':14}{'n':>4}{'hit@1':>8}{'answered':>10}{'wrongly':>9}"]
@@ -140,25 +168,27 @@ def table(results: dict[Condition, list[DialogueResult]]) -> str:
                 chosen = [r for r in rows if r.dialogue.kind == kind and r.dialogue.split == split]
                 if not chosen:
                     continue
-                answered = sum(r.outcome == "answered" for r in chosen)
-                wrongly = sum(r.answered_wrongly for r in chosen)
-                hits = mean([r.hit for r in chosen])
-                lines.append(f"{split:6}{kind:14}{condition:14}{len(chosen):4}{hits:8.3f}{answered:10}{wrongly:9}")
+                f = figures(chosen)
+                lines.append(f"{split:6}{kind:14}{condition:14}{f.count:4}{f.hit:8.3f}{f.answered:10}{f.wrongly:9}")
     return "\n".join(lines)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m eval.dialogues", description=__doc__)
     parser.add_argument("--split", choices=("dev", "test"), help="only these; both when not given")
+    parser.add_argument("--failures", action="store_true", help="also list development dialogues that go wrong")
     arguments = parser.parse_args()
     try:
         dialogues = [d for d in read_dialogues() if arguments.split in (None, d.split)]
         pipeline = make_pipeline(settings(), make_encoder(settings()))
-        results: dict[Condition, list[DialogueResult]] = {
-            "without": run_dialogues(dialogues, pipeline, "without"),
-            "with": run_dialogues(dialogues, pipeline, "with"),
-        }
+        results = run_both(dialogues, pipeline)
         print(table(results))
+        if arguments.failures:
+            for before, after in zip(results["without"], results["with"], strict=True):
+                if after.dialogue.split == "dev" and (after.hit == 0.0 or after.answered_wrongly):
+                    turns = " / ".join(after.dialogue.turns)
+                    print(f"{after.dialogue.dialogue_id} {before.outcome} -> {after.outcome}: {turns}")
+                    print(f"    relevant {', '.join(after.dialogue.relevant)}; shown {', '.join(after.shown)}")
     except (GoldError, IndexProblem) as error:
         print(error, file=sys.stderr)
         return 1

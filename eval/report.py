@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from eval.dialogues import KINDS as DIALOGUE_KINDS
+from eval.dialogues import Condition, DialogueResult, figures
 from eval.gold import KINDS
 from eval.scores import METRICS, Scored, headline, language_figures, refusal_figures
 from eval.significance import bootstrap_interval, mcnemar
@@ -30,11 +32,14 @@ def write_report(
     split: str,
     expected: Mapping[str, Any] | None,
     manifest: Manifest,
+    dialogues: Mapping[Condition, Sequence[DialogueResult]],
 ) -> list[Path]:
     """Write report.html and report.md into the folder; returns their paths."""
     tables = [_headline_table(scored), _language_table(scored), _kind_table(scored)]
     if expected is not None:
         tables.append(_change_table(scored, expected))
+    if dialogues["with"]:
+        tables += [_dialogue_kind_table(dialogues), _dialogue_language_table(dialogues)]
     tables.append(_failure_table(scored))
     title = f"Gold questions, {split} split"
     lead = f"{len(scored)} questions, index {manifest.version}, encoder {manifest.fingerprint}, built {manifest.built}."
@@ -110,6 +115,33 @@ def _change_table(scored: Sequence[Scored], expected: Mapping[str, Any]) -> Tabl
     won, lost, p = mcnemar(before, [METRICS["hit@1"](s.row) == 1.0 for s in answerable])
     name = f"Against the figures kept last (hit@1: {won} won, {lost} lost, exact McNemar p = {p:.3f})"
     return name, ["figure", "kept", "now", "change"], rows
+
+
+def _dialogue_kind_table(dialogues: Mapping[Condition, Sequence[DialogueResult]]) -> Table:
+    rows = []
+    for kind in DIALOGUE_KINDS:
+        for condition, results in dialogues.items():
+            f = figures([r for r in results if r.dialogue.kind == kind])
+            rows.append([kind, condition, str(f.count), _number(f.hit), str(f.answered), str(f.wrongly)])
+    columns = ["kind", "first question", "dialogues", "hit@1", "answered", "answered wrongly"]
+    return "Two-turn dialogues: the second question, asked with and without the first", columns, rows
+
+
+def _dialogue_language_table(dialogues: Mapping[Condition, Sequence[DialogueResult]]) -> Table:
+    rows = []
+    for language in sorted({r.dialogue.language for r in dialogues["with"]}):
+        cells = [language]
+        for kind in ("follow_up", "switch"):
+            chosen = {
+                condition: [r for r in results if r.dialogue.language == language and r.dialogue.kind == kind]
+                for condition, results in dialogues.items()
+            }
+            cells += [str(len(chosen["with"])), *(_number(figures(chosen[c]).hit) for c in ("without", "with"))]
+        wrongly = figures([r for r in dialogues["with"] if r.dialogue.language == language]).wrongly
+        rows.append([*cells, str(wrongly)])
+    columns = ["language", "follow-ups", "hit@1 without", "hit@1 with", "switches", "hit@1 without", "hit@1 with",
+               "answered wrongly (with)"]  # fmt: skip
+    return "Two-turn dialogues by language", columns, rows
 
 
 def _failure_table(scored: Sequence[Scored]) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -229,6 +230,12 @@ async def page() -> FileResponse:
     return FileResponse(_WEB / "index.html", headers=_REVALIDATE)
 
 
+@router.get("/docs", include_in_schema=False)
+async def documentation() -> FileResponse:
+    """The API's description for people. FastAPI's own page loads its script from a third party and runs inline code."""
+    return FileResponse(_WEB / "docs.html", headers=_REVALIDATE)
+
+
 class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         # Outermost, so that a fault has them too.
@@ -273,6 +280,8 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
         version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
     )
     app.state.settings = settings
@@ -285,6 +294,9 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
     app.include_router(router)
     app.include_router(admin_router)
     app.mount("/static", WebFiles(directory=_WEB), name="static")
+    swagger_ui = find_spec("fastapi_offline")  # a package that carries Swagger UI's files
+    if swagger_ui is not None and swagger_ui.origin is not None:
+        app.mount("/docs/files", WebFiles(directory=Path(swagger_ui.origin).parent / "static"), name="docs")
     app.include_router(slack_router(settings))
     app.include_router(teams_router(settings))
     install_mcp(app)

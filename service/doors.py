@@ -24,7 +24,7 @@ from service.rates import Rates, address_bucket, is_loopback
 from service.settings import Settings
 from service.visits import current_visit
 
-_OPEN = ("/healthz", "/readyz", "/openapi.json", "/docs", "/redoc", "/static", "/v1/texts")
+_OPEN = ("/healthz", "/readyz", "/openapi.json", "/docs", "/static", "/v1/texts")
 _SIGNED = "/v1/channels"
 _NEEDS: tuple[tuple[str, Scope], ...] = (("/v1/admin", "admin"), ("/v1/feedback", "feedback"), ("/metrics", "metrics"))
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="gpai-faq"'}

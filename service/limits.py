@@ -7,8 +7,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.problems import problem_response
 
-# The API documentation page of FastAPI loads its script from a third party, so its policy is its own.
-_DOCUMENTATION = ("/docs", "/redoc")
 # What people asked stands in these answers, and in the addresses of some.
 _PERSONAL = ("/v1/answers", "/v1/search", "/v1/chat/", "/v1/channels/", "/v1/admin/", "/mcp")
 _POLICY = (
@@ -81,8 +79,7 @@ class SecurityHeaders:
                     headers["Strict-Transport-Security"] = "max-age=31536000"
                 if scope["path"].startswith(_PERSONAL):
                     headers.setdefault("Cache-Control", "no-store")
-                if not scope["path"].startswith(_DOCUMENTATION):
-                    headers["Content-Security-Policy"] = _POLICY
+                headers["Content-Security-Policy"] = _POLICY
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

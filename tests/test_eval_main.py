@@ -49,6 +49,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline, tmp_path: Path) ->
     monkeypatch.setattr(command, "EXPECTED_FILE", results.parent / "expected.json")
     monkeypatch.setattr(command, "load_pipeline", lambda: pipeline)
     monkeypatch.setattr(command, "read_gold", lambda: GOLD)
+    monkeypatch.setattr(command, "read_dialogues", list)
     monkeypatch.setattr(command, "settings", make_settings)
     monkeypatch.setattr("eval.report.write_report", lambda *_: [results / "report.html"])  # has its own tests
     return results

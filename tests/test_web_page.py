@@ -101,6 +101,48 @@ def test_what_is_no_answer_says_so_and_where_to_turn(site: str, tabs: Tabs, ques
     assert related.count() == (1 if heading == "unsure" else 0)
 
 
+def with_summary(page: Any, *sentences: tuple[str, list[int]]) -> None:
+    """From now on, answers have this summary."""
+
+    def answer(route: Any) -> None:
+        fetched = route.fetch()
+        said = [{"text": text, "marks": marks} for text, marks in sentences]
+        summary = {"text": "", "sentences": said, "model": "tiny"}
+        route.fulfill(response=fetched, json=fetched.json() | {"summary": summary})
+
+    page.route("**/v1/answers", answer)
+
+
+def test_without_a_writer_there_is_no_summary_and_no_number(site: str, tabs: Tabs) -> None:
+    page = tabs.open(f"{site}/{ASKED}")
+    passage(page).wait_for()
+    assert page.locator(".summary, .rank").count() == 0
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_a_summary_is_called_machine_written_and_its_marks_lead_to_the_passages(
+    site: str, tabs: Tabs, attack: str, colours: str
+) -> None:
+    page = tabs.open(site, color_scheme=colours)
+    with_summary(page, ("It can be withdrawn.", [1]), (f"Markup {attack} stays text.", [1, 2]))
+    ask(page, WITHDRAW)
+    assert page.locator(".summary h3").text_content() == EN["chat"]["summary"]
+    told = page.locator(".summary p")
+    assert told.text_content() == f"It can be withdrawn. [1] Markup {attack} stays text. [1][2]"
+    assert told.get_attribute("lang") == "en"
+    assert page.evaluate("window.hacked") is None
+    assert passage(page).locator(".rank").text_content() == "[1] "
+    assert tabs.axe(page) == []
+    address = page.url
+    page.locator(".summary-mark").last.click()
+    second = page.locator("#passage-2")
+    assert second.get_attribute("open") is not None
+    assert second.locator("summary").evaluate("element => element === document.activeElement")
+    assert page.url == address
+    page.locator(".summary-mark").first.click()
+    assert page.locator("#passage-1 a").first.evaluate("element => element === document.activeElement")
+
+
 def test_texts_of_an_answer_have_their_own_language_and_direction(site: str, tabs: Tabs) -> None:
     page = tabs.open(site)
     ask(page, FOREIGN_QUESTION["el"])
