@@ -111,12 +111,12 @@ def teams_headers(body: bytes, secret: str = TEAMS_SECRET) -> dict[str, str]:
     return {"Authorization": f"HMAC {base64.b64encode(digest).decode()}", "Content-Type": "application/json"}
 
 
-def toy_engine(index: Path, confidence: float = 0.9, in_scope: float = 0.9) -> Engine:
+def toy_engine(index: Path, confidence: float = 0.9, in_scope: float = 0.9, **changes: object) -> Engine:
     """Answers from the tiny corpus in English, as surely as told."""
     fusion = Fusion(np.ones(len(FEATURES), np.float32))
     retriever = HybridRetriever(load_snapshot(index, ToyEncoder.fingerprint), ToyEncoder(), fusion)
     pipeline = Pipeline(retriever, constant_judge(confidence, in_scope), FixedDetector("en"), MAILBOX)
-    return Engine(make_settings(), pipeline)
+    return Engine(make_settings(**changes), pipeline)
 
 
 if __name__ == "__main__":  # the toy service on standard input and output

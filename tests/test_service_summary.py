@@ -23,6 +23,7 @@ from starlette.testclient import TestClient
 
 from corpus.languages import EU_LANGUAGES
 from service.app import create_app
+from service.breaker import Breaker
 from service.summary import _ENGLISH_NAMES
 from service.texts import texts
 from service.writer import MAX_REPLY_BYTES
@@ -116,8 +117,9 @@ def server() -> Iterator[tuple[ModelServer, str]]:
 
 @contextmanager
 def service(index: Path, url: str | None, confidence: float = 0.9, **changes: object) -> Iterator[TestClient]:
-    settings = make_settings(writer_url=url, **({"writer_timeout_ms": 2000} | changes))
-    with TestClient(create_app(settings, lambda _: toy_engine(index, confidence))) as client:
+    patient = {"writer_timeout_ms": 60_000}  # but where a test is about time
+    settings = make_settings(writer_url=url, **(patient | changes))
+    with TestClient(create_app(settings, lambda _: toy_engine(index, confidence, timeout_ms=60_000))) as client:
         yield client
 
 
@@ -180,8 +182,9 @@ def test_whatever_the_server_does_the_quotes_stand(
 
 
 def test_a_server_that_is_down_is_left_alone_after_three_times(
-    built_index: Path, server: tuple[ModelServer, str]
+    built_index: Path, server: tuple[ModelServer, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("service.summary.Breaker", lambda: Breaker(clock=lambda: 0.0))  # however long this takes here
     model, url = server
     model.behaviour = "failing"
     with service(built_index, url) as client:
