@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import numpy as np
 import uvicorn
 from conftest import MAILBOX, FixedDetector, ToyEncoder, constant_judge, make_settings
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from index.fusion import FEATURES, Fusion
 from index.hybrid import HybridRetriever
@@ -35,7 +35,7 @@ TEAMS_SECRET = base64.b64encode(b"a secret of thirty-two bytes or so").decode()
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: ASGIApp) -> Iterator[str]:
     """The address of the application, run by uvicorn on a free port of loopback."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="on"))
     thread = Thread(target=server.run, daemon=True)

@@ -157,7 +157,8 @@ def test_there_are_thirty_questions_in_ten_languages_and_several_outcomes(answer
 
 def test_the_questions_are_asked_nowhere_else() -> None:
     collection = read_collection(CHECKOUT / "corpus")
-    known = {known.text for known in (*read_gold(), *collection.bank, *collection.negatives)}
+    known = {gold.text for gold in read_gold()} | {question.text for question in collection.bank}
+    known |= {negative.text for negative in collection.negatives}
     assert known.isdisjoint(questions())
 
 
