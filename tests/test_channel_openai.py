@@ -209,7 +209,7 @@ def test_unknown_model_is_not_found(chat: OpenAI) -> None:
 
 def test_history_over_the_limit_of_bodies_is_refused_in_the_same_shape(chat: OpenAI) -> None:
     with pytest.raises(APIStatusError) as refused:
-        chat.chat.completions.create(model=MODEL, messages=[*user("x" * 70000), *user(QUESTION)])
+        chat.chat.completions.create(model=MODEL, messages=[*user("x" * 1_100_000), *user(QUESTION)])
     assert refused.value.status_code == 413
     assert (refused.value.code, refused.value.param) == ("context_length_exceeded", "messages")
     assert "new conversation" in refused.value.message
