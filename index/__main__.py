@@ -10,7 +10,7 @@ from pathlib import Path
 
 from corpus.collection import read_collection
 from corpus.errors import CorpusError
-from index.encoder import ADAPTER_FILE, MODEL_FOLDER, Encoder, OnnxEncoder, ensure_model
+from index.encoder import ADAPTER_FILE, MODEL_FOLDER, STATISTICS_FILE, Encoder, OnnxEncoder, ensure_model
 from index.errors import IndexProblem
 from index.snapshot import Progress, build_snapshot
 from index.store import current_version, prune, read_manifest, verify
@@ -79,6 +79,16 @@ def _train(arguments: argparse.Namespace) -> int:
     values = {field.name: getattr(arguments, field.name) for field in fields(TrainingSettings)}
     report = train(read_collection(arguments.corpus), arguments.adapter, TrainingSettings(**values))
     print(f"Adapter in {arguments.adapter}; last losses {report['losses'][-3:]}")
+    return _statistics(arguments)
+
+
+def _statistics(arguments: argparse.Namespace) -> int:
+    from index.quantisation import save_statistics
+    from index.statistics import measure, sample
+
+    texts = sample(read_collection(arguments.corpus))
+    save_statistics(measure(texts, arguments.adapter), STATISTICS_FILE)
+    print(f"Statistics of {len(texts)} texts in {STATISTICS_FILE}")
     return 0
 
 
@@ -108,6 +118,11 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--adapter", type=Path, default=ADAPTER_FILE, help="file to write the adapter to")
     _add_training_options(train)
     train.set_defaults(run=_train)
+
+    statistics = commands.add_parser("statistics", help="measure anew the encoder's inner values, for its quantisation")
+    statistics.add_argument("--corpus", **corpus)  # type: ignore[arg-type]
+    statistics.add_argument("--adapter", type=Path, default=ADAPTER_FILE, help="the adapter to measure with")
+    statistics.set_defaults(run=_statistics)
     return parser
 
 

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from index.errors import EncoderUnavailable
 from index.tokenizer import Tokenizer
-from index.weights import weights_path
+from index.weights import Adapt, weights_path
 
 Side = Literal["query", "passage"]
 Vectors = npt.NDArray[np.float32]
@@ -32,6 +32,9 @@ MAX_TOKENS = 512
 ENCODER_NAME = "multilingual-e5-small"
 ADAPTER_FILE = Path(__file__).parent / "data" / "adapter.npz"
 """The fine-tuned adapter that `python -m index train` writes; the default encoder applies it when it is there."""
+
+STATISTICS_FILE = Path(__file__).parent / "data" / "statistics.npz"
+"""The encoder's inner values over many texts, for its quantisation; `python -m index statistics` writes it."""
 
 MODEL_FOLDER = Path(__file__).parent / "models"
 """Where generated graphs are cached, by fingerprint. Never committed, always rebuilt."""
@@ -119,6 +122,11 @@ class OnnxEncoder:
         weights = np.maximum(telling, 0.1)
         return Encoded(sentence, tokens[first:last], (weights / weights.sum()).astype(np.float32))
 
+    def inner(self, text: str, side: Side, names: Sequence[str]) -> dict[str, Vectors]:
+        """Further outputs of a graph that was written with them, by name."""
+        ids = self.token_ids(text, side)
+        return dict(zip(names, self._session.run(list(names), {"input_ids": ids[None, :]}), strict=True))
+
     def encode_many(self, texts: Iterable[str], side: Side, threads: int = 1) -> Iterator[Encoded]:
         if threads == 1:
             yield from (self.encode(text, side) for text in texts)
@@ -137,6 +145,18 @@ class OnnxEncoder:
         return np.stack(rows) if rows else np.zeros((0, self.dimension), np.float32)
 
 
+def exact_encoder(folder: Path, adapt: Adapt | None = None, probes: Sequence[str] = ()) -> OnnxEncoder:
+    """The same model in float32, written into an empty folder: what measurements and tests compare with."""
+    from index.graph import write_exact_graph
+    from index.tokenizer import save_tokenizer
+    from index.weights import read_weights
+
+    weights = read_weights(weights_path())
+    write_exact_graph(weights, folder / "model.onnx", adapt, probes)
+    save_tokenizer(weights.vocabulary, folder)
+    return OnnxEncoder(folder)
+
+
 def model_fingerprint(adapter: Path | None = ADAPTER_FILE) -> str:
     """Names the vectors that the default encoder gives: weights, graph format, adapter."""
     from index.graph_format import GRAPH_FORMAT
@@ -150,8 +170,9 @@ def model_fingerprint(adapter: Path | None = ADAPTER_FILE) -> str:
         for offset in range(0, size, max(1, size // 64)):
             file.seek(offset)
             digest.update(file.read(4096))
-    if adapter is not None and adapter.is_file():
-        digest.update(adapter.read_bytes())
+    for data in (STATISTICS_FILE, adapter):
+        if data is not None and data.is_file():
+            digest.update(data.read_bytes())
     return f"{ENCODER_NAME}-{digest.hexdigest()[:16]}"
 
 
@@ -166,6 +187,7 @@ def ensure_model(folder: Path = MODEL_FOLDER, adapter: Path | None = ADAPTER_FIL
     from index.adapter import load_adapter
     from index.graph import write_graph
     from index.graph_format import GRAPH_FORMAT
+    from index.quantisation import load_statistics
     from index.tokenizer import save_tokenizer
     from index.weights import read_weights
 
@@ -179,7 +201,7 @@ def ensure_model(folder: Path = MODEL_FOLDER, adapter: Path | None = ADAPTER_FIL
             try:
                 weights = read_weights(weights_path())
                 adapt = load_adapter(adapter) if adapter is not None and adapter.is_file() else None
-                write_graph(weights, temporary / "model.onnx", adapt)
+                write_graph(weights, temporary / "model.onnx", load_statistics(STATISTICS_FILE), adapt)
                 save_tokenizer(weights.vocabulary, temporary)
                 meta = {"format": GRAPH_FORMAT, "weights": weights.sha256, "adapter": adapt is not None}
                 (temporary / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")

@@ -1,13 +1,14 @@
-"""The ONNX graph of the default encoder, written from the 4-bit weights in about a second.
+"""The ONNX graph of the default encoder, written from the 4-bit weights in some seconds.
 
 One text a run: input `input_ids` (1, n) int64, outputs `sentence` (384,) and `tokens` (n, 384), both float32 of
-unit length. With no padding there is no mask, and a text's vector cannot depend on other texts. Matrices are 8-bit
-`MatMulNBits` in blocks of 32: (nibble + 120) with zero point 128 is the very weight of the 4-bit file. A matrix that
-an adapter has changed is rounded to 8 bits anew. The embedding table stays 4-bit.
+unit length. With no padding there is no mask, and a text's vector cannot depend on other texts. The matrices multiply
+as 8-bit integers (`index/quantisation.py`); `write_exact_graph` writes the same model in float32, which the tests
+and benchmarks compare with. The embedding table stays 4-bit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,66 +17,105 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from index.graph_format import GRAPH_FORMAT
-from index.weights import BLOCK, Adapt, BlockMatrix, Weights
+from index.quantisation import GELU_LOW, LEVELS, Statistics, Way, quantise
+from index.weights import BLOCK, Adapt, Weights
 
 _MICROSOFT = "com.microsoft"
 
 
-def write_graph(weights: Weights, path: Path, adapt: Adapt | None = None) -> None:
+# More groups are closer to float32, and slower (eval/LOG.md).
+_WAYS = {
+    "qkv": Way(centred=True, balanced=True),
+    "projected": Way(),
+    "widened": Way(centred=True, balanced=True),
+    "narrowed": Way(low=GELU_LOW, balanced=True, groups=2),
+}
+
+
+def write_graph(weights: Weights, path: Path, statistics: Statistics, adapt: Adapt | None = None) -> None:
     """Write the graph of these weights, changed by `adapt` where given."""
-    onnx.save(_Graph(weights, adapt).build(), str(path))
+    onnx.save(_Graph(weights, adapt, statistics).build(), str(path))
+
+
+def write_exact_graph(weights: Weights, path: Path, adapt: Adapt | None = None, probes: Sequence[str] = ()) -> None:
+    """Write the same model in float32; the inner values that `probes` names, float32 (1, n, columns), are
+    outputs as well."""
+    onnx.save(_Graph(weights, adapt, None).build(probes), str(path))
 
 
 class _Graph:
-    def __init__(self, weights: Weights, adapt: Adapt | None) -> None:
+    def __init__(self, weights: Weights, adapt: Adapt | None, statistics: Statistics | None) -> None:
         self._w = weights
         self._adapt = adapt
+        self._statistics = statistics
         self._nodes: list[onnx.NodeProto] = []
-        self._constants: list[onnx.TensorProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
 
     def _constant(self, name: str, values: npt.NDArray[np.generic]) -> str:
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        if name not in self._constants:
+            # ascontiguousarray makes a scalar a row.
+            stored = np.ascontiguousarray(values) if values.ndim else values
+            self._constants[name] = numpy_helper.from_array(stored, name)
         return name
 
     def _node(self, op: str, inputs: list[str], output: str, domain: str = "", **attributes: object) -> str:
         self._nodes.append(helper.make_node(op, inputs, [output], name=output, domain=domain, **attributes))
         return output
 
-    def _blocks(self, names: list[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        """uint8 values with zero point 128 (rows, columns) and scales (rows, columns / 32), matrices stacked."""
-        parts = [self._eight_bit(name, self._w.matrices[name]) for name in names]
-        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    def _dense(self, names: list[str]) -> npt.NDArray[np.float32]:
+        """float32 (rows, columns), the matrices stacked, with the adapter."""
+        parts = [(name, self._w.matrices[name].dense()) for name in names]
+        return np.concatenate([self._adapt(name, part) if self._adapt is not None else part for name, part in parts])
 
-    def _eight_bit(self, name: str, matrix: BlockMatrix) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-        dense = matrix.dense()
-        adapted = self._adapt(name, dense) if self._adapt is not None else dense
-        if adapted is dense:
-            return matrix.nibbles + np.uint8(120), matrix.scales
-        rows, columns = adapted.shape
-        blocks = adapted.reshape(rows, columns // BLOCK, BLOCK)
-        scales = np.maximum(np.abs(blocks).max(axis=2) / 127.0, 1e-12).astype(np.float32)
-        values = np.rint(blocks / scales[:, :, None]) + 128
-        return values.astype(np.uint8).reshape(rows, columns), scales
+    def _project(
+        self, source: str, names: list[str], bias: npt.NDArray[np.float32], output: str
+    ) -> tuple[str, npt.NDArray[np.float32]]:
+        """The product and the bias to add to it."""
+        dense = self._dense(names)
+        if self._statistics is None:
+            return self._node("MatMul", [source, self._constant(f"{output}.values", dense.T)], output), bias
+        kind = output.rsplit(".", 1)[1]
+        matrix = quantise(dense, self._statistics[source], _WAYS[kind])
+        if matrix.shift is not None:
+            shift = self._constant(f"{output}.shift", matrix.shift)
+            source = self._node("Sub", [source, shift], f"{output}.shifted")
+        if matrix.balance is not None:
+            balance = self._constant(f"{output}.balance", 1 / matrix.balance)
+            source = self._node("Mul", [source, balance], f"{output}.balanced")
+        count = len(matrix.groups)
+        parts = [source]
+        if count > 1:
+            parts = [f"{output}.part.{number}" for number in range(count)]
+            split = helper.make_node("Split", [source], parts, name=f"{output}.split", axis=-1, num_outputs=count)
+            self._nodes.append(split)
+        summed = ""
+        for number, (part, (values, scales)) in enumerate(zip(parts, matrix.groups, strict=True)):
+            product = self._integer_product(part, values, scales, f"{output}.{number}", _WAYS[kind].positive)
+            summed = self._node("Add", [summed, product], f"{product}.sum") if summed else product
+        return summed, bias + matrix.offset
 
-    def _project(self, source: str, names: list[str], output: str) -> str:
-        values, scales = self._blocks(names)
-        rows, columns = values.shape
-        quantised = self._constant(f"{output}.values", values.reshape(rows, columns // BLOCK, BLOCK))
-        scale = self._constant(f"{output}.scales", scales.ravel())
-        return self._node(
-            "MatMulNBits",
-            [source, quantised, scale],
-            output,
-            _MICROSOFT,
-            K=columns,
-            N=rows,
-            bits=8,
-            block_size=BLOCK,
-            accuracy_level=4,
-        )
+    def _integer_product(
+        self, source: str, values: npt.NDArray[np.int8], scales: npt.NDArray[np.float32], output: str, positive: bool
+    ) -> str:
+        """The product of (1, n, columns) with int8 values (rows, columns), each token in 8 bits of its own scale."""
+        sign = "positive" if positive else "signed"
+        zero = self._constant(f"zero.{sign}", np.array(0 if positive else 128, np.uint8))
+        step = self._constant(f"step.{sign}", np.array(1 / LEVELS[sign], np.float32))
+        last = self._constant("axis.last", np.array([-1], np.int64))
+        size = source if positive else self._node("Abs", [source], f"{output}.abs")
+        largest = self._node("ReduceMax", [size, last], f"{output}.largest", keepdims=1)
+        unit = self._node("Div", [source, largest], f"{output}.unit")
+        quantised = self._node("QuantizeLinear", [unit, step, zero], f"{output}.quantised")
+        inputs = [quantised, self._constant(f"{output}.values", values.T), step]
+        inputs += [self._constant(f"{output}.scales", scales), zero]
+        product = self._node("MatMulIntegerToFloat", inputs, f"{output}.product", _MICROSOFT)
+        return self._node("Mul", [product, largest], f"{output}.scaled")
 
-    def _normalised_sum(self, residual: str, update: str, layer: str, norm: str, bias: str, output: str) -> str:
+    def _normalised_sum(self, residual: str, source: str, layer: str, part: str, norm: str, output: str) -> str:
+        """A projection of `source`, added to `residual` and normalised."""
         vectors = self._w.vectors
+        name = {"ao": "projected", "fo": "narrowed"}[part]
+        update, bias = self._project(source, [f"{layer}.{part}.w"], vectors[f"{layer}.{part}.b"], f"{layer}.{name}")
         return self._node(
             "SkipLayerNormalization",
             [
@@ -83,7 +123,7 @@ class _Graph:
                 update,
                 self._constant(f"{layer}.{norm}.w", vectors[f"{layer}.{norm}.w"]),
                 self._constant(f"{layer}.{norm}.b", vectors[f"{layer}.{norm}.b"]),
-                self._constant(f"{layer}.{bias}", vectors[f"{layer}.{bias}"]),
+                self._constant(f"{layer}.{part}.b", bias),
             ],
             output,
             _MICROSOFT,
@@ -113,20 +153,19 @@ class _Graph:
 
     def _layer(self, number: int, source: str) -> str:
         w, layer = self._w, f"l{number}"
-        merged = self._project(source, [f"{layer}.{part}.w" for part in "qkv"], f"{layer}.qkv")
+        bias = np.concatenate([w.vectors[f"{layer}.{part}.b"] for part in "qkv"])
+        merged, bias = self._project(source, [f"{layer}.{part}.w" for part in "qkv"], bias, f"{layer}.qkv")
         parts = [f"{layer}.query", f"{layer}.key", f"{layer}.value"]
         self._nodes.append(helper.make_node("Split", [merged], parts, name=f"{layer}.split", axis=-1, num_outputs=3))
-        bias = self._constant(f"{layer}.qkv.b", np.concatenate([w.vectors[f"{layer}.{part}.b"] for part in "qkv"]))
-        attended = self._node("MultiHeadAttention", [*parts, bias], f"{layer}.attended", _MICROSOFT, num_heads=w.heads)
-        projected = self._project(attended, [f"{layer}.ao.w"], f"{layer}.projected")
-        middle = self._normalised_sum(source, projected, layer, "aln", "ao.b", f"{layer}.middle")
-        widened = self._project(middle, [f"{layer}.fi.w"], f"{layer}.widened")
-        gate = self._constant(f"{layer}.fi.b", w.vectors[f"{layer}.fi.b"])
-        activated = self._node("BiasGelu", [widened, gate], f"{layer}.activated", _MICROSOFT)
-        narrowed = self._project(activated, [f"{layer}.fo.w"], f"{layer}.narrowed")
-        return self._normalised_sum(middle, narrowed, layer, "oln", "fo.b", f"layer.{number + 1}")
+        biased = [*parts, self._constant(f"{layer}.qkv.b", bias)]
+        attended = self._node("MultiHeadAttention", biased, f"{layer}.attended", _MICROSOFT, num_heads=w.heads)
+        middle = self._normalised_sum(source, attended, layer, "ao", "aln", f"{layer}.middle")
+        widened, gate = self._project(middle, [f"{layer}.fi.w"], w.vectors[f"{layer}.fi.b"], f"{layer}.widened")
+        gated = [widened, self._constant(f"{layer}.fi.b", gate)]
+        activated = self._node("BiasGelu", gated, f"{layer}.activated", _MICROSOFT)
+        return self._normalised_sum(middle, activated, layer, "fo", "oln", f"layer.{number + 1}")
 
-    def build(self) -> onnx.ModelProto:
+    def build(self, probes: Sequence[str] = ()) -> onnx.ModelProto:
         hidden = self._embed()
         for number in range(self._w.layers):
             hidden = self._layer(number, hidden)
@@ -142,8 +181,9 @@ class _Graph:
             [
                 helper.make_tensor_value_info("sentence", TensorProto.FLOAT, [self._w.hidden]),
                 helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["n", self._w.hidden]),
+                *(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in probes),
             ],
-            self._constants,
+            list(self._constants.values()),
         )
         opsets = [helper.make_opsetid("", 18), helper.make_opsetid(_MICROSOFT, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=9, producer_name=GRAPH_FORMAT)

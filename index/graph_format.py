@@ -1,3 +1,3 @@
 """Names the graph that `index/graph.py` writes, apart from it so that serving need not import onnx."""
 
-GRAPH_FORMAT = "e5-nbits8-3"
+GRAPH_FORMAT = "e5-int8-4"
