@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 _SIOCSIFFLAGS, _IFF_UP, _PR_SET_MDWE = 0x8914, 0x1, 65
@@ -48,15 +48,20 @@ def asked(address: str, question: str) -> Any:
         return json.load(response)
 
 
-def ready(address: str, server: subprocess.Popen[bytes], seconds: float) -> bool:
+def ready(address: str, server: subprocess.Popen[bytes], seconds: float) -> tuple[bool, str]:
+    """Whether it becomes ready, and what it told last."""
+    told = "nothing"
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            with _OPEN(f"{address}/readyz", timeout=10):
-                return True
-        except (URLError, OSError):
-            time.sleep(0.2)
-    return False
+            with _OPEN(f"{address}/readyz", timeout=10) as response:
+                return True, response.read().decode()
+        except HTTPError as error:
+            told = error.read().decode("utf-8", "replace")
+        except OSError as error:
+            told = str(error)
+        time.sleep(0.2)
+    return False, told
 
 
 def main(question: str) -> None:
@@ -68,7 +73,7 @@ def main(question: str) -> None:
     address = f"http://127.0.0.1:{os.environ['PORT']}"
     with subprocess.Popen([sys.executable, "-m", "service", "serve"], stdout=sys.stderr) as server:
         try:
-            seen["ready"] = ready(address, server, 300)
+            seen["ready"], seen["told"] = ready(address, server, 300)
             if seen["ready"]:
                 seen["answer"] = asked(address, question)
                 status = Path(f"/proc/{server.pid}/status").read_text(encoding="ascii")

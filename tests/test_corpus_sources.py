@@ -782,3 +782,11 @@ def test_real_model_documentation_form() -> None:
     assert entries["model-name"].text.endswith("AIO ☒, NCAs ☒, DPs ☒")
     assert entries["model-name"].reference == "Code of Practice, Model Documentation Form, Model name"
     assert len(entries) == 37
+
+
+def test_a_pdf_with_a_broken_page_is_refused() -> None:
+    objects = (
+        b"1 0 obj\n<</Type/Catalog/Pages 2 0 R>>\nendobj\n2 0 obj\n<</Type/Pages/Kids[3 0 R]/Count\n3 0 obj\n<<>>\n"
+    )
+    with pytest.raises(ImportRefused, match="cannot be opened"):
+        read_pdf(b"%PDF-1.7\n" + objects + b"trailer <</Root 1 0 R /Size 4>>\n%%EOF\n", "broken.pdf")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from ctypes import byref, c_double, c_int, create_string_buffer
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,7 @@ class PdfText:
 
 def first_page(data: bytes, name: str) -> str:
     """The text of the first page as it comes, to tell what the file is. Raises ImportRefused as `read_pdf` does."""
-    with closing(_opened(data, name)) as document:
+    with _opened(data, name) as document:
         return str(document[0].get_textpage().get_text_bounded()) if len(document) else ""
 
 
@@ -73,7 +74,7 @@ def read_pdf(data: bytes, name: str, max_pages: int = MAX_PAGES) -> PdfText:
     """Raises ImportRefused for a PDF that is locked, broken, too long, or a mere picture of text."""
     lines: list[Line] = []
     sizes: Counter[float] = Counter()
-    with closing(_opened(data, name)) as document:
+    with _opened(data, name) as document:
         pages = len(document)
         if pages > max_pages:
             raise ImportRefused(f"{name} has {pages} pages, more than {max_pages}. Split it into parts.")
@@ -90,9 +91,12 @@ def read_pdf(data: bytes, name: str, max_pages: int = MAX_PAGES) -> PdfText:
     return PdfText(tuple(_without_notes(_without_running_heads(lines, pages), body)), body, metadata)
 
 
-def _opened(data: bytes, name: str) -> Any:
+@contextmanager
+def _opened(data: bytes, name: str) -> Iterator[Any]:
+    """The document; what pdfium cannot do with it or with a page of it becomes a refusal."""
     try:
-        return PdfDocument(data)
+        with closing(PdfDocument(data)) as document:
+            yield document
     except PdfiumError as error:
         raise ImportRefused(
             f"{name} cannot be opened ({error}). Save it without a password, or fetch it again."
