@@ -1,4 +1,4 @@
-"""Build, inspect and prune indexes; train the adapter."""
+"""Build indexes, list, activate, roll back and prune them; train the adapter."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 from corpus.collection import read_collection
 from corpus.errors import CorpusError
 from index.encoder import ADAPTER_FILE, MODEL_FOLDER, STATISTICS_FILE, Encoder, OnnxEncoder, ensure_model
-from index.errors import IndexProblem
+from index.errors import IndexBusy, IndexProblem
+from index.shelf import activate, prune, rollback, shelved
 from index.snapshot import Progress, build_snapshot
-from index.store import current_version, prune, read_manifest, verify
+from index.store import current_version, read_manifest, verify
 
 _ROOT = Path(__file__).parent.parent
 
@@ -59,8 +60,41 @@ def _build(arguments: argparse.Namespace) -> int:
         )
     counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items())
     print(f"Index {manifest.version} in {arguments.out}: {counts}; {new} texts encoded anew")
+    try:
+        return _prune(arguments)
+    except IndexBusy:  # the next build is at work already, and will prune
+        return 0
+
+
+def _prune(arguments: argparse.Namespace) -> int:
     for version in prune(arguments.out, arguments.keep):
         print(f"Old index {version} deleted")
+    return 0
+
+
+def _snapshots(arguments: argparse.Namespace) -> int:
+    found = shelved(arguments.out)
+    for one in found:
+        marks = [mark for mark, is_so in (("current", one.current), ("in use", one.in_use)) if is_so]
+        if one.manifest is None:
+            told = ["not readable: damaged, or of another format"]
+        else:
+            told = [f"built {one.manifest.built}", f"{one.manifest.counts.get('entries', 0)} entries"]
+            told.append(one.manifest.fingerprint)
+        print(", ".join([f"{one.version}: {told[0]}", *told[1:], *marks]))
+    if not found:
+        print(f"There is no snapshot in {arguments.out}. Run `make index` to build one.", file=sys.stderr)
+    return 0 if found else 1
+
+
+def _activate(arguments: argparse.Namespace) -> int:
+    activate(arguments.out, arguments.version)
+    print(f"Index {arguments.version} is current. A running service takes it up by itself.")
+    return 0
+
+
+def _rollback(arguments: argparse.Namespace) -> int:
+    print(f"Index {rollback(arguments.out)} is current again. A running service takes it up by itself.")
     return 0
 
 
@@ -92,6 +126,13 @@ def _statistics(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _count(text: str) -> int:
+    """A whole number from 0 on: a negative one would, as a slice, keep what should go."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m index", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -104,12 +145,30 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--encoder", default="default", help="`default`, or a sentence-transformers model")
     build.add_argument("--model-dir", type=Path, default=MODEL_FOLDER, help="where the default encoder is generated")
     build.add_argument("--threads", type=int, default=2, help="texts encoded at the same time")
-    build.add_argument("--keep", type=int, default=2, help="old snapshots to keep")
+    build.add_argument("--keep", type=_count, default=2, help="old snapshots to keep")
     build.set_defaults(run=_build)
 
     show = commands.add_parser("show", help="the current index's manifest, after checking every file")
     show.add_argument("--out", **out)  # type: ignore[arg-type]
     show.set_defaults(run=_show)
+
+    snapshots = commands.add_parser("snapshots", help="list the snapshots, the one last made current first")
+    snapshots.add_argument("--out", **out)  # type: ignore[arg-type]
+    snapshots.set_defaults(run=_snapshots)
+
+    chosen = commands.add_parser("activate", help="make a snapshot current, after checking every file")
+    chosen.add_argument("version", help="as `snapshots` lists it")
+    chosen.add_argument("--out", **out)  # type: ignore[arg-type]
+    chosen.set_defaults(run=_activate)
+
+    back = commands.add_parser("rollback", help="make the snapshot that was current before this one current again")
+    back.add_argument("--out", **out)  # type: ignore[arg-type]
+    back.set_defaults(run=_rollback)
+
+    old = commands.add_parser("prune", help="delete old snapshots; never the current one, nor one that is in use")
+    old.add_argument("--out", **out)  # type: ignore[arg-type]
+    old.add_argument("--keep", type=_count, default=2, help="old snapshots to keep, default 2")
+    old.set_defaults(run=_prune)
 
     train = commands.add_parser(
         "train", help="fine-tune the default encoder on the question bank (needs `make models`)"
@@ -141,6 +200,12 @@ def main() -> int:
         return int(arguments.run(arguments))
     except (CorpusError, IndexProblem) as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(
+            f"{error}. The index that was current still is. Mend this and try again.",
+            file=sys.stderr,
+        )
         return 1
 
 

@@ -25,3 +25,7 @@ class IndexBusy(IndexProblem):
 
 class EncoderUnavailable(IndexProblem):
     """The encoder's weights or packages are not there."""
+
+
+class IndexUnfit(IndexProblem):
+    """The index is whole, but does not find what it must."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from index.analysis import ANALYSIS
 from index.dense import DenseIndex
 from index.encoder import Encoder
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing
+from index.lease import Lease
 from index.lexical import LexicalIndex
 from index.projection import fit_projection, project
 from index.store import (
@@ -52,10 +54,12 @@ class Snapshot:
     `passage_ranges[e]`, `key_ranges[e]` are the half-open row ranges of entry e, int64 (e, 2).
     `sentence_spans[i]` are a sentence's document offsets and `sentence_ranges[p]` the sentences of passage row p.
     `language_means` maps a language to the mean vector of the questions asked in it; a question's vector less that
-    mean, through `projection`, is comparable with `key_vectors` and `negative_vectors`.
+    mean, through `projection`, is comparable with `key_vectors` and `negative_vectors`. While the snapshot is in
+    memory, its lease keeps the files from being pruned.
     """
 
     manifest: Manifest
+    lease: Lease
     documents: dict[str, dict[str, Document]]
     entries: tuple[tuple[str, str], ...]
     passages: tuple[Passage, ...]
@@ -125,6 +129,7 @@ def build_snapshot(
             except (IndexDamaged, IndexMismatch):
                 pass
             else:
+                os.utime(existing)  # it is the newest again, for a rollback and for pruning
                 set_current(root, version)
                 return manifest, 0
         known = known_rows(_reusable(root, encoder))
@@ -267,6 +272,7 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
     """
     folder = root / (version or current_version(root))
     manifest = read_manifest(folder)
+    lease = Lease(folder)  # before the checksums: what they hold for stays
     verify(folder, manifest)
     if encoder_fingerprint is not None and manifest.fingerprint != encoder_fingerprint:
         raise IndexMismatch(
@@ -290,6 +296,7 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
         means = {name: stored[name].astype(np.float32) for name in stored.files}
     return Snapshot(
         manifest=manifest,
+        lease=lease,
         documents=documents,
         entries=entries,
         passages=passages,

@@ -57,10 +57,10 @@ def file_sha256(path: Path) -> str:
 
 
 @contextmanager
-def building(root: Path) -> Iterator[Path]:
-    """A temporary folder in `root` to build in, with the only right to build; removed at the end.
+def locked(root: Path) -> Iterator[None]:
+    """The only right to change `root`: to build, to name another snapshot current, to delete.
 
-    Raises IndexBusy when another build runs. Remains of builds that were killed are cleared away.
+    Raises IndexBusy when another process has it. Remains of builds that were killed are cleared away.
     """
     root.mkdir(parents=True, exist_ok=True)
     with (root / ".lock").open("w") as lock:
@@ -73,6 +73,16 @@ def building(root: Path) -> Iterator[Path]:
                 shutil.rmtree(remains, ignore_errors=True)
             else:
                 remains.unlink(missing_ok=True)
+        yield
+
+
+@contextmanager
+def building(root: Path) -> Iterator[Path]:
+    """A temporary folder in `root` to build in, with the only right to build; removed at the end.
+
+    Raises IndexBusy when another build runs.
+    """
+    with locked(root):
         folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=root))
         folder.chmod(0o755)
         try:
@@ -97,6 +107,7 @@ def publish(folder: Path, root: Path, manifest: Manifest) -> Path:
 
 
 def set_current(root: Path, version: str) -> None:
+    """Name the snapshot to serve, in one step."""
     handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=root)
     with os.fdopen(handle, "w") as file:
         file.write(version + "\n")
@@ -151,15 +162,3 @@ def checksums(folder: Path) -> dict[str, str]:
     """Relative path to SHA-256 of every file below the folder, the manifest excepted."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths}
-
-
-def prune(root: Path, keep: int) -> list[str]:
-    """Delete all but the current and the newest `keep` other snapshots; returns the versions deleted."""
-    current = current_version(root)
-    others = [
-        path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".") and path.name != current
-    ]
-    others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in others[keep:]:
-        shutil.rmtree(path)
-    return [path.name for path in others[keep:]]

@@ -25,29 +25,13 @@ from service.tracing import TracingUnavailable
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    import uvicorn
+    from service.serving import serve
 
-    from service.app import create_app
-    from service.logs import configure_logging
-
-    chosen = _chosen(arguments)
-    configure_logging(chosen)
-    uvicorn.run(
-        create_app(chosen),
-        host=chosen.host,
-        port=chosen.port,
-        server_header=False,
-        proxy_headers=False,  # uvicorn would believe every proxy on this machine; TRUSTED_PROXIES says which are
-        log_config=None,  # ours is set, and writes no question
-        access_log=False,
-        ws="none",  # we have no web sockets; uvicorn would log their addresses
-    )
+    for name in ("host", "port"):
+        if (given := getattr(arguments, name)) is not None:
+            os.environ[name.upper()] = str(given)  # for the worker processes too
+    serve(Settings())
     return 0
-
-
-def _chosen(arguments: argparse.Namespace) -> Settings:
-    given = {name: getattr(arguments, name, None) for name in ("host", "port")}
-    return settings().model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
 def _ensure(arguments: argparse.Namespace) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,11 +27,13 @@ from service.channels.teams import teams_router
 from service.citations import verify_citation
 from service.desk import desk_of
 from service.doors import Door, describe_door
-from service.engine import Engine, make_encoder, make_pipeline
+from service.engine import Engine, make_encoder
+from service.keeper import Keeper, Opener
 from service.keys import KeyFile
-from service.limits import BodyLimit, SecurityHeaders
+from service.limits import BodyLimit, SecurityHeaders, TimeLimit
+from service.logs import configure_logging
 from service.observability import FEEDBACK, QUESTIONS_ROOM, metrics_response, show_index
-from service.pipeline import Ask
+from service.pipeline import Ask, Pipeline
 from service.problems import PROBLEM_RESPONSES, PROBLEM_TYPE, Refusal, install_problem_handlers
 from service.question_writer import questions_kept
 from service.schemas import (
@@ -121,10 +123,10 @@ async def languages(request: Request) -> LanguagesResponse:
 
 @router.get("/v1/documents", tags=["corpus"], summary="The documents of the corpus")
 async def documents(request: Request) -> DocumentsResponse:
-    snapshot = desk_of(request.app).engine.snapshot
+    desk = desk_of(request.app)
     return DocumentsResponse(
-        documents=[_document_info(versions) for versions in snapshot.documents.values()],
-        index=desk_of(request.app).index_out(),
+        documents=[_document_info(versions) for versions in desk.engine.snapshot.documents.values()],
+        index=desk.index_out(),
     )
 
 
@@ -212,8 +214,9 @@ async def readyz(request: Request, response: Response) -> Health:
     engine: Engine | None = request.app.state.engine
     if engine is None:
         response.status_code = 503
-        return Health(status="unready", reason=str(request.app.state.unready))
-    return Health(status="ok", index=desk_of(request.app).index_out())
+        return Health(status="unready", reason=request.app.state.problem)
+    # An older snapshot may answer because the newest was refused: ready, and the reason says so.
+    return Health(status="ok", reason=request.app.state.problem, index=desk_of(request.app).index_out())
 
 
 @router.get("/metrics", tags=["operation"], summary="Prometheus metrics", response_class=Response)
@@ -256,19 +259,45 @@ class _Application(FastAPI):
         return described
 
 
-def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = None) -> FastAPI:
-    """The application. The index is loaded at start; without one it serves `/healthz` and says why it is not ready."""
+def configured_app() -> FastAPI:
+    """The application as the environment sets it, for each worker process to make; its logs go where they should."""
+    settings = Settings()
+    configure_logging(settings)
+    return create_app(settings)
 
-    def load_engine(chosen: Settings) -> Engine:
-        return Engine(chosen, make_pipeline(chosen, make_encoder(chosen)))
+
+def create_app(
+    settings: Settings,
+    load: Callable[[Settings], Engine] | None = None,
+    open_version: Callable[[str], Pipeline] | None = None,
+) -> FastAPI:
+    """The application. The index is loaded at start, and new snapshots are taken up while it runs; without any it
+    serves `/healthz` and says why it is not ready. `load` brings an engine that stays; `open_version` another way to
+    open a snapshot."""
+
+    @contextmanager
+    def engine_kept(app: FastAPI) -> Iterator[None]:
+        if load is not None:
+            try:
+                app.state.engine = load(settings)
+                app.state.problem = None
+            except IndexProblem as error:
+                app.state.problem = str(error)
+            yield
+            return
+        keeper = Keeper(settings, open_version or Opener(settings, make_encoder))
+
+        def show() -> None:
+            app.state.engine, app.state.problem = keeper.engine, keeper.problem
+
+        keeper.refresh()
+        show()
+        with keeper.watching(show):
+            yield
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        try:
-            app.state.engine = (load or load_engine)(settings)
-        except IndexProblem as error:
-            app.state.unready = error
-        with questions_kept(settings) as app.state.writer:
+        with engine_kept(app), questions_kept(settings) as app.state.writer:
             async with summariser_running(settings) as summariser, mcp_running(app):
                 app.state.summariser = summariser
                 yield
@@ -289,7 +318,7 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
     app.state.tracing = open_tracing(settings.otlp_endpoint)
     app.state.engine = None
     app.state.summariser = None
-    app.state.unready = "The index is being loaded."
+    app.state.problem = "The index is being loaded."
     install_problem_handlers(app)
     app.include_router(router)
     app.include_router(admin_router)
@@ -302,6 +331,7 @@ def create_app(settings: Settings, load: Callable[[Settings], Engine] | None = N
     install_mcp(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, larger={"/v1/chat/": settings.max_chat_body_bytes})
     app.add_middleware(Door, settings, KeyFile(settings.api_keys_file))
+    app.add_middleware(TimeLimit, timeout_ms=settings.request_timeout_ms)
     install_chat(app)
     if settings.cors_origins:
         app.add_middleware(

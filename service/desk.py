@@ -36,7 +36,8 @@ from service.summary import Summariser
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """An engine and the settings that bound it. Every refusal is a Refusal that names value and remedy."""
+    """An engine and the settings that bound it, for one request: all it says is of one index.
+    Every refusal is a Refusal that names value and remedy."""
 
     engine: Engine
     settings: Settings
@@ -124,5 +125,5 @@ def desk_of(app: Starlette) -> Desk:
     """The desk of a running application. Raises Refusal (503) while there is no index."""
     engine: Engine | None = app.state.engine
     if engine is None:
-        raise Refusal(503, str(app.state.unready), headers={"Retry-After": "30"})
+        raise Refusal(503, str(app.state.problem), headers={"Retry-After": "30"})
     return Desk(engine, app.state.settings, app.state.writer, app.state.summariser)

@@ -10,9 +10,6 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import TypeVar
 
-import anyio
-from anyio.to_thread import run_sync
-
 from corpus.detection import detector
 from index.encoder import Encoder, OnnxEncoder, ensure_model
 from index.fusion import load_fusion
@@ -22,7 +19,7 @@ from index.snapshot import Snapshot, load_snapshot
 from service.answers import Answer
 from service.confidence import load_judge
 from service.pipeline import Ask, Pipeline
-from service.problems import Refusal
+from service.queue import Queue
 from service.settings import Settings
 
 T = TypeVar("T")
@@ -44,14 +41,19 @@ def make_pipeline(settings: Settings, encoder: Encoder, version: str | None = No
     return Pipeline(retriever, load_judge(), detector(settings.language_detector), settings.mailbox)
 
 
-class Engine:
-    """Answers questions off the event loop: so many at a time, so many waiting, the rest told to come back."""
+def make_queue(settings: Settings) -> Queue:
+    return Queue(settings.concurrent_questions, settings.queued_questions, settings.timeout_ms)
 
-    def __init__(self, settings: Settings, pipeline: Pipeline) -> None:
+
+class Engine:
+    """Answers from one snapshot, and remembers its answers. Another snapshot gets another engine, so whoever keeps to
+    the engine that a request began with names one index throughout."""
+
+    def __init__(self, settings: Settings, pipeline: Pipeline, queue: Queue | None = None) -> None:
+        """Engines of one process share their `queue`."""
         self._settings = settings
         self._pipeline = pipeline
-        self._limiter = anyio.CapacityLimiter(settings.concurrent_questions)
-        self._waiting = 0
+        self.queue = queue or make_queue(settings)
         self._cache: OrderedDict[tuple[object, ...], Answer] = OrderedDict()
         self._cache_lock = Lock()
 
@@ -66,8 +68,7 @@ class Engine:
             if key in self._cache:
                 self._cache.move_to_end(key)
                 return replace(self._cache[key], question=ask.question)
-        pipeline = self._pipeline
-        answer = await self._work(lambda: pipeline.answer(ask))
+        answer = await self.queue.run(lambda: self._pipeline.answer(ask))
         with self._cache_lock:
             self._cache[key] = answer
             while len(self._cache) > self._settings.answer_cache_entries:
@@ -75,29 +76,14 @@ class Engine:
         return answer
 
     async def search(self, query: Query, k: int) -> list[Hit]:
-        retriever = self._pipeline.retriever
-        return await self._work(lambda: list(retriever.search(query, k)))
+        return await self.queue.run(lambda: list(self._pipeline.retriever.search(query, k)))
 
     async def work(self, job: Callable[[Pipeline], T]) -> T:
         """Do something with the pipeline, within the same limits. Raises Refusal (503) when too busy."""
-        pipeline = self._pipeline
-        return await self._work(lambda: job(pipeline))
+        return await self.queue.run(lambda: job(self._pipeline))
 
     def _key(self, ask: Ask) -> tuple[object, ...]:
         text = " ".join(unicodedata.normalize("NFC", ask.question).split())
         # Without a day asked, notes on dates change at midnight.
         day = ask.as_of or datetime.now(UTC).date()
-        return (self.snapshot.manifest.version, text, ask.language, ask.top_k, ask.documents, day)
-
-    async def _work(self, job: Callable[[], T]) -> T:
-        if self._waiting >= self._settings.concurrent_questions + self._settings.queued_questions:
-            raise Refusal(503, "Too many questions are waiting. Try again in a second.", headers={"Retry-After": "1"})
-        self._waiting += 1
-        try:
-            with anyio.fail_after(self._settings.timeout_ms / 1000):
-                return await run_sync(job, limiter=self._limiter, abandon_on_cancel=True)
-        except TimeoutError as error:
-            detail = f"The answer took longer than {self._settings.timeout_ms} ms. Try again in a few seconds."
-            raise Refusal(503, detail, headers={"Retry-After": "5"}) from error
-        finally:
-            self._waiting -= 1
+        return (text, ask.language, ask.top_k, ask.documents, day)

@@ -1,7 +1,10 @@
-"""What every request passes: a limit on its body, and security headers on what goes back."""
+"""What every request passes: limits on its body and its time, and security headers on what goes back."""
 
 from __future__ import annotations
 
+import math
+
+import anyio
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -58,6 +61,43 @@ class BodyLimit:
             return {"type": "http.request", "body": b"".join(chunks), "more_body": False}
 
         await self._app(scope, replay, send)
+
+
+class TimeLimit:
+    """Gives up a request whose response has not begun in time: 503, or 408 while its body was still on its way."""
+
+    def __init__(self, app: ASGIApp, timeout_ms: int) -> None:
+        self._app = app
+        self._timeout_ms = timeout_ms
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        whole = begun = False
+
+        async def watched_receive() -> Message:
+            nonlocal whole
+            message = await receive()
+            whole = whole or not message.get("more_body", False)
+            return message
+
+        async def watched_send(message: Message) -> None:
+            nonlocal begun
+            if not begun:
+                begun, limit.deadline = True, math.inf  # a stream may take its time once it has begun
+            await send(message)
+
+        with anyio.move_on_after(self._timeout_ms / 1000) as limit:
+            await self._app(scope, watched_receive, watched_send)
+        if limit.cancelled_caught and not begun:
+            if whole:
+                detail = f"The response took longer than {self._timeout_ms} ms. Try again in a few seconds."
+                refusal = problem_response(503, detail, headers={"Retry-After": "5"})
+            else:
+                detail = f"The body did not arrive within {self._timeout_ms} ms. Send it faster."
+                refusal = problem_response(408, detail, headers={"Connection": "close"})
+            await refusal(scope, receive, send)
 
 
 class SecurityHeaders:

@@ -78,6 +78,14 @@ def show_index(manifest: Manifest | None) -> None:
         INDEX_INFO.labels(*shown).set(1)
 
 
+INDEX_SWITCHES = Counter("faq_index_switches_total", "New index snapshots taken up, or refused", ["result"])
+INDEX_REFUSED = Gauge(
+    "faq_index_refused",
+    "1 while the snapshot to serve is refused and another answers, or none",
+    multiprocess_mode="livemax",
+)
+
+
 def metrics_response() -> Response:
     """The metrics of this process; of all worker processes where PROMETHEUS_MULTIPROC_DIR names their folder."""
     registry = REGISTRY

@@ -35,6 +35,16 @@ class Settings(BaseSettings):
     )
     build_threads: int = Field(2, ge=1, le=64, description="Threads that encode while an index is built")
     snapshots_kept: int = Field(2, ge=0, description="Old index snapshots kept beside the current one")
+    index_poll_ms: int = Field(
+        1000, ge=0, description="How often the service looks for a new index snapshot, in milliseconds; 0 never does"
+    )
+    smoke_file: Path = Field(
+        _HERE / "data" / "smoke.jsonl",
+        description="Questions with known entries, as JSON lines, that a snapshot is asked before it is served",
+    )
+    smoke_floor: float = Field(
+        0.85, ge=0, le=1, description="Least share of those questions whose entry must come first; less is refused"
+    )
     mailbox: str = Field(
         "EU-AIOFFICE-CODE-SIGNATURES@ec.europa.eu", description="Where people are sent with what is not answered"
     )
@@ -46,6 +56,15 @@ class Settings(BaseSettings):
     answer_cache_entries: int = Field(4096, ge=0, description="Answers kept for repeated questions; 0 keeps none")
     concurrent_questions: int = Field(4, ge=1, description="Questions worked on at the same time in one process")
     queued_questions: int = Field(64, ge=0, description="Questions that may wait beyond those; more get 503")
+    workers: int = Field(1, ge=1, le=64, description="Worker processes that serve; they share the memory-mapped index")
+    request_timeout_ms: int = Field(
+        30000,
+        ge=1,
+        description="Longest time until a response begins, the reading of the body included, in milliseconds",
+    )
+    shutdown_timeout_ms: int = Field(
+        30000, ge=1, description="Longest time that requests in flight get to end at shutdown, in milliseconds"
+    )
     cors_origins: list[str] = Field(
         [], description="Origins of other sites whose pages may call the service (the widget), as a JSON list"
     )

@@ -14,6 +14,7 @@ from corpus.collection import Collection
 from index import __main__ as command
 from index import sentence_transformer, training
 from index.encoder import ADAPTER_FILE, MODEL_FOLDER
+from index.errors import IndexBusy
 from index.store import current_version
 from index.training import TrainingSettings
 
@@ -182,3 +183,52 @@ def test_it_runs_as_a_module() -> None:
         [sys.executable, "-m", "index", "--help"], cwd=CHECKOUT, capture_output=True, text=True, check=True
     )
     assert all(name in done.stdout for name in ("build", "show", "train"))
+
+
+def test_snapshots_are_listed_activated_rolled_back_and_pruned(
+    shell: Shell, toy: ToyEncoder, corpus_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    built = []
+    for number in range(3):
+        text = NEGATIVES + "".join(f'  - "question {n}"\n' for n in range(number))
+        (corpus_folder / "questions/unanswered/en.yaml").write_text(text)
+        assert shell("build", "--corpus", corpus_folder, "--out", out)[0] == 0
+        built.append(current_version(out))
+    first, second, third = built
+    code, output, _ = shell("snapshots", "--out", out)
+    assert code == 0
+    assert [line.split(":")[0] for line in output.splitlines()] == [third, second, first]
+    assert ["current" in line for line in output.splitlines()] == [True, False, False]
+    assert "3 entries, toy-1" in output
+
+    assert shell("rollback", "--out", out)[1].startswith(f"Index {second} is current again.")
+    assert current_version(out) == second
+    assert shell("activate", first, "--out", out)[1].startswith(f"Index {first} is current.")
+    assert current_version(out) == first
+    code, _, error = shell("activate", "none-such", "--out", out)
+    assert (code, error.count("\n")) == (1, 1)
+    assert shell("prune", "--keep", 0, "--out", out)[1].splitlines() == [
+        f"Old index {third} deleted",
+        f"Old index {second} deleted",
+    ]
+    code, _, error = shell("prune", "--keep", -1, "--out", out)
+    assert code == 2
+    assert "'-1' is not a whole number" in error
+    (out / first / "manifest.json").write_text("{")
+    assert shell("snapshots", "--out", out)[1] == f"{first}: not readable: damaged, or of another format, current\n"
+    code, output, error = shell("snapshots", "--out", tmp_path / "none")
+    assert (code, output) == (1, "")
+    assert "Run `make index`" in error
+
+
+def test_a_build_whose_pruning_meets_the_next_build_has_succeeded(
+    shell: Shell, toy: ToyEncoder, corpus_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(root: Path, keep: int) -> list[str]:
+        raise IndexBusy("Another build is at work")
+
+    monkeypatch.setattr(command, "prune", busy)
+    code, output, error = shell("build", "--corpus", corpus_folder, "--out", tmp_path / "out")
+    assert (code, "Another" in error) == (0, False)
+    assert output.startswith(f"Index {current_version(tmp_path / 'out')}")

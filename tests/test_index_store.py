@@ -22,7 +22,6 @@ from index.store import (
     checksums,
     current_version,
     index_version,
-    prune,
     publish,
     read_manifest,
     set_current,
@@ -193,16 +192,3 @@ def test_a_version_is_one_for_the_same_parts_and_another_for_any_other() -> None
     assert len(set(versions)) == len(parts)
     assert versions == [index_version(*part) for part in parts]
     assert versions[0] == sha256("\0".join((FORMAT, "corpus", "encoder", "splitter", "a")).encode()).hexdigest()[:16]
-
-
-def test_pruning_keeps_the_current_and_the_newest_others(tmp_path: Path) -> None:
-    for age, version in enumerate(("a", "b", "c", "d", "e")):
-        make(tmp_path, version)
-        os.utime(tmp_path / version, (age, age))
-    set_current(tmp_path, "a")  # the oldest, by a rollback
-    (tmp_path / ".building-now").mkdir()
-    assert prune(tmp_path, keep=2) == ["c", "b"]
-    assert names(tmp_path) == {"a", "d", "e", "current", ".lock", ".building-now"}
-    assert prune(tmp_path, keep=2) == []
-    assert prune(tmp_path, keep=0) == ["e", "d"]
-    assert current_version(tmp_path) == "a"

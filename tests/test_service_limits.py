@@ -9,7 +9,7 @@ import anyio
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.limits import BodyLimit, SecurityHeaders
+from service.limits import BodyLimit, SecurityHeaders, TimeLimit
 
 LIMIT = 10
 
@@ -123,3 +123,53 @@ def test_security_headers(path: str) -> None:
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'" and rules["script-src"] == "'self'"
     assert "unsafe" not in policy and "*" not in policy
+
+
+def timed(app: ASGIApp, whole: bool = True) -> list[Message]:
+    """Ask with little time, the body whole or for ever on its way; returns what was sent."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        if whole:
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        await TimeLimit(app, timeout_ms=20)({"type": "http", "headers": []}, receive, send)
+
+    anyio.run(run)
+    return sent
+
+
+@pytest.mark.parametrize(("whole", "status"), [(True, 503), (False, 408)])
+def test_a_request_has_its_time(whole: bool, status: int) -> None:
+    async def hang(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await anyio.sleep_forever()
+
+    start, body = timed(hang, whole)
+    assert start["status"] == status
+    assert "20 ms" in json.loads(body["body"])["detail"]
+    assert (b"retry-after" in dict(start["headers"])) == (status == 503)
+
+
+def test_a_response_that_has_begun_may_take_its_time() -> None:
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await anyio.sleep(0.1)
+        await send({"type": "http.response.body", "body": b"late"})
+
+    assert [message.get("body") for message in timed(stream)] == [None, b"late"]
+
+
+def test_what_is_not_http_has_no_limit() -> None:
+    async def linger(scope: Scope, receive: Receive, send: Send) -> None:
+        await anyio.sleep(0.05)
+        await send({"type": "lifespan.startup.complete"})
+
+    assert call(TimeLimit(linger, timeout_ms=1), kind="lifespan") == [{"type": "lifespan.startup.complete"}]

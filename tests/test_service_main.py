@@ -243,9 +243,12 @@ def test_serve_takes_options_before_settings(monkeypatch: pytest.MonkeyPatch) ->
         called.update(options)
 
     monkeypatch.setattr("uvicorn.run", fake)
-    monkeypatch.setattr("service.logs.configure_logging", lambda chosen: None)
+    monkeypatch.setattr("service.serving.configure_logging", lambda chosen: None)
+    for name, value in (("HOST", "127.0.0.1"), ("PORT", "8000")):
+        monkeypatch.setenv(name, value)
     assert run(monkeypatch, "serve", "--port", "0") == 0
     assert (called["host"], called["port"]) == ("127.0.0.1", 0)
+    monkeypatch.setenv("PORT", "8000")  # the option had gone before it, for the worker processes too
     assert run(monkeypatch, "serve", "--host", "0.0.0.0") == 0
     assert (called["host"], called["port"]) == ("0.0.0.0", 8000)
     # No banner, no questions in a log, and no proxy believed but those of the settings.

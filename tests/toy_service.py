@@ -1,0 +1,44 @@
+"""The service on the tiny corpus as a process of its own: `python toy_service.py`, set by the environment.
+
+`SLOW_MS` makes each question take so long.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from conftest import MAILBOX, FixedDetector, ToyEncoder, constant_judge
+from fastapi import FastAPI
+
+from index.fusion import load_fusion
+from index.hybrid import HybridRetriever
+from index.snapshot import load_snapshot
+from service.answers import Answer
+from service.app import create_app
+from service.pipeline import Ask, Pipeline
+from service.serving import serve
+from service.settings import Settings
+
+
+class Slow(Pipeline):
+    """Takes its time."""
+
+    def answer(self, ask: Ask) -> Answer:
+        time.sleep(int(os.environ.get("SLOW_MS", "0")) / 1000)
+        return super().answer(ask)
+
+
+def app() -> FastAPI:
+    settings = Settings()
+
+    def open_version(version: str) -> Pipeline:
+        encoder = ToyEncoder()
+        snapshot = load_snapshot(settings.index_dir, encoder.fingerprint, version)
+        return Slow(HybridRetriever(snapshot, encoder, load_fusion()), constant_judge(), FixedDetector("en"), MAILBOX)
+
+    return create_app(settings, open_version=open_version)
+
+
+if __name__ == "__main__":
+    serve(Settings(), "toy_service:app")
