@@ -84,6 +84,15 @@ def served(index_root: Path, **settings: object) -> Iterator[Served]:
         process.wait()
 
 
+def until_begun(file: Path, questions: int) -> None:
+    """Wait until so many questions are being worked on."""
+    for _ in range(2400):
+        if file.exists() and file.stat().st_size >= questions:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the questions never arrived")
+
+
 def children(process: subprocess.Popen[bytes]) -> list[int]:
     """The worker processes; that which keeps track of shared resources is none."""
     found = []
@@ -96,10 +105,13 @@ def children(process: subprocess.Popen[bytes]) -> list[int]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_a_question_in_flight_is_answered_at_shutdown(index_root: Path, workers: int, stop: signal.Signals) -> None:
-    with served(index_root, slow_ms=1500, workers=workers) as service, ThreadPoolExecutor() as pool:
+def test_a_question_in_flight_is_answered_at_shutdown(
+    index_root: Path, tmp_path: Path, workers: int, stop: signal.Signals
+) -> None:
+    begun = tmp_path / "begun"
+    with served(index_root, slow_ms=1500, workers=workers, begun_file=begun) as service, ThreadPoolExecutor() as pool:
         asked = [pool.submit(service.ask, top_k=number) for number in (1, 2, 3)]
-        time.sleep(0.7)  # they are under way
+        until_begun(begun, 3)
         service.process.send_signal(stop)
         assert [answer.result().json()["outcome"] for answer in asked] == ["answered"] * 3
         service.process.wait(timeout=60)
@@ -107,10 +119,14 @@ def test_a_question_in_flight_is_answered_at_shutdown(index_root: Path, workers:
             service.ask()
 
 
-def test_what_does_not_end_in_its_time_is_cut_off_at_shutdown(index_root: Path) -> None:
-    with served(index_root, slow_ms=5000, shutdown_timeout_ms=1000) as service, ThreadPoolExecutor() as pool:
+def test_what_does_not_end_in_its_time_is_cut_off_at_shutdown(index_root: Path, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    with (
+        served(index_root, slow_ms=5000, shutdown_timeout_ms=1000, begun_file=begun) as service,
+        ThreadPoolExecutor() as pool,
+    ):
         asked = pool.submit(service.ask)
-        time.sleep(0.7)
+        until_begun(begun, 1)
         service.process.send_signal(signal.SIGTERM)
         with suppress(httpx.TransportError):
             assert asked.result().status_code >= 500

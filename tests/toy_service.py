@@ -1,6 +1,6 @@
 """The service on the tiny corpus as a process of its own: `python toy_service.py`, set by the environment.
 
-`SLOW_MS` makes each question take so long.
+`SLOW_MS` makes each question take so long; `BEGUN_FILE` gets a byte when one begins.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ class Slow(Pipeline):
     """Takes its time."""
 
     def answer(self, ask: Ask) -> Answer:
+        if name := os.environ.get("BEGUN_FILE"):
+            with open(name, "ab") as file:
+                file.write(b".")
         time.sleep(int(os.environ.get("SLOW_MS", "0")) / 1000)
         return super().answer(ask)
 
