@@ -13,10 +13,11 @@ from conftest import CHECKOUT, MAILBOX, FixedDetector, ToyEncoder, constant_judg
 from corpus.collection import read_collection
 from corpus.languages import EU_LANGUAGES
 from eval.gold import read_gold
-from index.errors import IndexUnfit
+from index.errors import IndexMismatch, IndexMissing, IndexUnfit
 from index.fusion import FEATURES, Fusion
 from index.hybrid import HybridRetriever
 from index.snapshot import Snapshot
+from service.engine import make_encoder, make_pipeline
 from service.pipeline import Pipeline
 from service.smoke import SmokeQuestion, check_smoke, read_smoke
 
@@ -82,3 +83,12 @@ def test_the_bundled_questions_are_ours_alone_and_in_all_languages() -> None:
     assert {(q.doc_id, entry) for q in bundled for entry in q.entries} <= known
     texts = {q.question for q in bundled}
     assert not texts & ({key.text for key in collection.bank} | {gold.text for gold in read_gold()})
+
+
+def test_the_shipped_index_finds_the_bundled_questions() -> None:
+    chosen = make_settings()
+    try:
+        opened = make_pipeline(chosen, make_encoder(chosen))
+    except (IndexMissing, IndexMismatch) as error:
+        pytest.skip(f"the shipped corpus has no index yet: {error}")
+    assert check_smoke(opened, read_smoke(chosen.smoke_file), chosen.smoke_floor) >= chosen.smoke_floor
