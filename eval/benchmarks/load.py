@@ -98,11 +98,13 @@ async def drive(
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Tally:
     """So many clients, each asking again once it is answered."""
-    tally, end = Tally(), time.monotonic() + seconds
+    tally = Tally()
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
     async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_S, limits=limits, transport=transport) as client:
+        end = time.monotonic() + seconds
 
         async def one() -> None:
+            await tally.send(client, calls())  # one at the least, however busy the machine
             while time.monotonic() < end:
                 await tally.send(client, calls())
 
