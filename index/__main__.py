@@ -121,8 +121,9 @@ def _statistics(arguments: argparse.Namespace) -> int:
     from index.statistics import measure, sample
 
     texts = sample(read_collection(arguments.corpus))
-    save_statistics(measure(texts, arguments.adapter), STATISTICS_FILE)
-    print(f"Statistics of {len(texts)} texts in {STATISTICS_FILE}")
+    out = arguments.adapter.with_name(STATISTICS_FILE.name)
+    save_statistics(measure(texts, arguments.adapter), out)
+    print(f"Statistics of {len(texts)} texts in {out}")
     return 0
 
 
@@ -180,7 +181,9 @@ def _parser() -> argparse.ArgumentParser:
 
     statistics = commands.add_parser("statistics", help="measure anew the encoder's inner values, for its quantisation")
     statistics.add_argument("--corpus", **corpus)  # type: ignore[arg-type]
-    statistics.add_argument("--adapter", type=Path, default=ADAPTER_FILE, help="the adapter to measure with")
+    statistics.add_argument(
+        "--adapter", type=Path, default=ADAPTER_FILE, help="the adapter to measure with; written beside it"
+    )
     statistics.set_defaults(run=_statistics)
     return parser
 

@@ -13,8 +13,9 @@ from conftest import CHECKOUT, NEGATIVES, ToyEncoder
 from corpus.collection import Collection
 from index import __main__ as command
 from index import sentence_transformer, training
-from index.encoder import ADAPTER_FILE, MODEL_FOLDER
+from index.encoder import ADAPTER_FILE, MODEL_FOLDER, STATISTICS_FILE
 from index.errors import IndexBusy
+from index.quantisation import load_statistics
 from index.store import current_version
 from index.training import TrainingSettings
 
@@ -144,7 +145,10 @@ def test_train_passes_its_settings_on(
     )
     assert code == 0
     assert calls == [(5, tmp_path / "a.npz", TrainingSettings(steps=7, learning_rate=0.1))]
-    assert output == f"Adapter in {tmp_path / 'a.npz'}; last losses [3.0, 2.0, 1.0]\n"
+    told, statistics = output.splitlines()
+    assert told == f"Adapter in {tmp_path / 'a.npz'}; last losses [3.0, 2.0, 1.0]"
+    assert statistics.endswith(f" texts in {tmp_path / 'statistics.npz'}")
+    assert set(load_statistics(tmp_path / "statistics.npz")) == set(load_statistics(STATISTICS_FILE))
 
 
 @pytest.mark.parametrize(
@@ -152,6 +156,7 @@ def test_train_passes_its_settings_on(
     [
         ("build", ["--corpus", "--out", "--encoder", "--model-dir", "--threads", "--keep"]),
         ("show", ["--out"]),
+        ("statistics", ["--corpus", "--adapter"]),
         (
             "train",
             ["--corpus", "--adapter", *(f"--{field.name.replace('_', '-')}" for field in fields(TrainingSettings))],

@@ -47,6 +47,7 @@ CONTRACT = json.loads("""
  "index": {"version": "", "built": "", "encoder": ""}}
 """)
 BESIDE = {
+    "": {"summary"},
     "passages[]": {"heading", "notes"},
     "passages[].citation": {"entry_id", "reference", "document_start", "document_end"},
 }
