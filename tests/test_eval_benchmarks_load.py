@@ -77,11 +77,11 @@ def replies(status: int, text: str = "", headers: dict[str, str] | None = None) 
         (replies(500), True, False),
         (replies(503, "Too many questions", {"Retry-After": "1"}), False, True),
         (replies(503, "Too many questions"), True, False),
-        (replies(503, "The answer took longer", {"Retry-After": "1"}), True, False),
+        (replies(503, "The answer took longer", {"Retry-After": "5"}), False, True),
         (replies(429), True, False),
     ],
 )
-def test_only_a_full_queue_that_says_when_to_come_back_is_no_failure(
+def test_only_a_refusal_that_says_when_to_come_back_is_no_failure(
     transport: httpx.MockTransport, failed: bool, turned_away: bool
 ) -> None:
     level = asyncio.run(measure("http://x", 2, 0.1, lambda: Call("POST", "/v1/answers", {}), transport))

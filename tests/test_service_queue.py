@@ -70,6 +70,27 @@ def test_what_waited_too_long_is_never_begun_and_leaves_its_place() -> None:
     assert begun == ["first", "fifth"]
 
 
+def test_what_would_not_end_in_time_is_turned_away_at_once_and_told_when_to_come_back() -> None:
+    queue = Queue(2, 50, 10_000)
+    queue._job_s = 4.0  # so two at once are two turns in 8 s, and a third turn would end after 12
+    gate = Event()
+
+    async def run() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(4):
+                group.start_soon(queue.run, lambda: gate.wait(60))
+                await anyio.wait_all_tasks_blocked()
+            with pytest.raises(Refusal) as refused:
+                await queue.run(lambda: None)
+            assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "2"})
+            gate.set()
+        queue._job_s = 999.0
+        await queue.run(lambda: None)  # a free place is never refused, or one slow job would shut the door for good
+        assert queue._job_s < 999
+
+    anyio.run(run)
+
+
 def test_a_fault_is_raised_and_leaves_its_place() -> None:
     queue = Queue(1, 0, LONG)
 
