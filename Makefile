@@ -53,9 +53,16 @@ eval: $(VENV)/everything
 train: $(VENV)/everything
 	$(RUN) -m index train
 
-bench: $(VENV)/everything
+# What the benchmarks compare with, apart from the rest; whatever cannot be installed is left out of the table.
+$(VENV)-peers/ready: requirements-peers.lock
+	$(PYTHON) -m venv $(VENV)-peers
+	-$(VENV)-peers/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	-$(VENV)-peers/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-peers.lock
+	touch $@
+
+bench: $(VENV)/everything $(VENV)-peers/ready
 	$(RUN) -m service ensure-index
-	$(RUN) -m eval.benchmarks
+	$(RUN) -m eval.benchmarks --peers-python $(VENV)-peers/bin/python
 
 load-test: $(VENV)/everything
 	$(RUN) -m service ensure-index
@@ -71,4 +78,4 @@ audit: $(VENV)/everything
 	$(RUN) -m service.deploy.audit requirements.lock requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) index/models index/snapshots eval/results
+	rm -rf $(VENV) $(VENV)-peers index/models index/snapshots eval/results

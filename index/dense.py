@@ -1,4 +1,4 @@
-"""Nearest vectors by FAISS, inner product over unit vectors."""
+"""Nearest vectors by FAISS, inner product over unit vectors; read from disk as they are needed."""
 
 from __future__ import annotations
 
@@ -10,30 +10,34 @@ import numpy as np
 import numpy.typing as npt
 
 _faiss: Any = faiss  # its type stubs lack the search parameters
+Vectors = npt.NDArray[np.float32]
 
 FLAT_UP_TO = 50_000
-"""Rows from which a graph pays: below, exact search takes milliseconds (eval/LOG.md)."""
+"""Rows up to which every row is compared, some milliseconds; from there on, rows are kept in lists by their nearest
+centre and only the lists nearest to a question are (eval/benchmarks/README.md)."""
 
-_HNSW_LINKS, _HNSW_BUILD, _HNSW_SEARCH = 32, 200, 256
+RECALL = 0.995
+"""Of the ten nearest rows, as many must be found by the lists that are searched."""
+
+_TUNING_QUESTIONS, _TUNING_K = 200, 10
+_ROWS_A_CENTRE = 64  # that the centres are fitted on: more only cost time
+_SEED = 1
 
 
 class DenseIndex:
-    """Exact while it is small, an HNSW graph from FLAT_UP_TO rows on; the rule stands here only."""
+    """Exact while it is small, lists from FLAT_UP_TO rows on; the rule stands here only."""
 
     def __init__(self, index: faiss.Index) -> None:
         self._index = index
 
     @classmethod
-    def build(cls, vectors: npt.NDArray[np.float32]) -> DenseIndex:
-        dimension = vectors.shape[1]
+    def build(cls, vectors: Vectors) -> DenseIndex:
+        """`vectors` is float32 (n, d), of unit length; where memory-mapped, parts are read as they are added."""
         if len(vectors) <= FLAT_UP_TO:
-            index: faiss.Index = faiss.IndexFlatIP(dimension)
-        else:
-            index = faiss.IndexHNSWFlat(dimension, _HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
-            index.hnsw.efConstruction = _HNSW_BUILD
-            index.hnsw.efSearch = _HNSW_SEARCH
-        index.add(np.ascontiguousarray(vectors, np.float32))
-        return cls(index)
+            index: faiss.Index = faiss.IndexFlatIP(vectors.shape[1])
+            index.add(np.ascontiguousarray(vectors, np.float32))
+            return cls(index)
+        return cls(_lists(vectors))
 
     def save(self, path: Path) -> None:
         faiss.write_index(self._index, str(path))
@@ -46,19 +50,60 @@ class DenseIndex:
         return int(self._index.ntotal)
 
     def search(
-        self, vector: npt.NDArray[np.float32], k: int, allowed: npt.NDArray[np.int64] | None = None
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        self, vector: Vectors, k: int, allowed: npt.NDArray[np.int64] | None = None
+    ) -> tuple[npt.NDArray[np.int64], Vectors]:
         """Row numbers and scores, best first, at most k; among the `allowed` rows where given."""
         count = min(k, len(self) if allowed is None else len(allowed))
         if count == 0:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        parameters = None
-        if allowed is not None:
-            selector = faiss.IDSelectorBatch(allowed)
-            if isinstance(self._index, faiss.IndexHNSW):
-                parameters = _faiss.SearchParametersHNSW(sel=selector, efSearch=_HNSW_SEARCH)
-            else:
-                parameters = _faiss.SearchParameters(sel=selector)
-        scores, rows = self._index.search(vector[None, :].astype(np.float32), count, params=parameters)
+        scores, rows = self._index.search(
+            vector[None, :].astype(np.float32), count, params=self._parameters(count, allowed)
+        )
         found = rows[0] >= 0
         return rows[0][found], scores[0][found]
+
+    def _parameters(self, count: int, allowed: npt.NDArray[np.int64] | None) -> Any:
+        selector = None if allowed is None else faiss.IDSelectorBatch(allowed)
+        if not isinstance(self._index, faiss.IndexIVF):
+            return None if selector is None else _faiss.SearchParameters(sel=selector)
+        # Few allowed rows may stand in any list, and many rows in more lists than hold the nearest ten.
+        wanted = count / (len(self) if allowed is None else len(allowed))
+        lists = self._index.nprobe
+        if allowed is not None:
+            lists = int(lists * len(self) / len(allowed)) + 1
+        lists = self._index.nlist if wanted > 0.05 else min(lists, self._index.nlist)
+        return _faiss.SearchParametersIVF(sel=selector, nprobe=lists)
+
+
+def _lists(vectors: Vectors) -> faiss.IndexIVFFlat:
+    """Lists by nearest centre, about twice the root of n, the number searched tuned to RECALL."""
+    count, dimension = vectors.shape
+    rng = np.random.default_rng(_SEED)
+    centres = max(1, int(2 * count**0.5))
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(dimension), dimension, centres, faiss.METRIC_INNER_PRODUCT)
+    index.cp.seed = _SEED
+    index.cp.min_points_per_centroid = 1
+    sample = np.sort(rng.choice(count, min(count, centres * _ROWS_A_CENTRE), replace=False))
+    index.train(np.ascontiguousarray(vectors[sample], np.float32))
+    for start in range(0, count, FLAT_UP_TO):
+        index.add(np.ascontiguousarray(vectors[start : start + FLAT_UP_TO], np.float32))
+    _tune(index, vectors, rng)
+    return index
+
+
+def _tune(index: faiss.IndexIVFFlat, vectors: Vectors, rng: np.random.Generator) -> None:
+    """Search as few lists as find RECALL of the nearest rows, for points half-way between rows of the index."""
+    pairs = rng.choice(len(vectors), (2, _TUNING_QUESTIONS))
+    questions = np.ascontiguousarray(vectors[pairs[0]] + vectors[pairs[1]], np.float32)
+    faiss.normalize_L2(questions)
+    index.nprobe = index.nlist
+    _, exact = index.search(questions, _TUNING_K)
+    lists = 1
+    while lists < index.nlist:
+        index.nprobe = lists
+        _, found = index.search(questions, _TUNING_K)
+        shared = sum(len(set(a) & set(b)) for a, b in zip(found.tolist(), exact.tolist(), strict=True))
+        if shared >= RECALL * exact.size:
+            return
+        lists = max(lists + 1, int(lists * 1.3))
+    index.nprobe = index.nlist

@@ -108,8 +108,7 @@ class HybridRetriever:
         keys, _ = s.key_index.search(question, CANDIDATE_ROWS, rows and rows[1])
         legs = [_distinct(s.passage_entries[passages]), _distinct(s.key_entries[keys])]
         for scores in lexical.values():
-            best = np.argsort(-scores, kind="stable")[:CANDIDATES]
-            legs.append([int(entry) for entry in best if scores[entry] > 0])
+            legs.append(_best(scores, CANDIDATES))
         chosen: dict[int, None] = {}
         for place in range(CANDIDATES):
             for leg in legs:
@@ -174,9 +173,20 @@ class HybridRetriever:
 
 def _best_by_entry(leg: LexicalIndex | None, text: str, entries: int) -> npt.NDArray[np.float32]:
     best = np.zeros(entries, np.float32)
-    if leg is not None:
-        np.maximum.at(best, leg.rows, leg.scores(text))
+    if leg is not None and len(leg.rows):
+        # Rows are sorted by what they belong to.
+        starts = np.flatnonzero(np.diff(leg.rows, prepend=-1))
+        best[leg.rows[starts]] = np.maximum.reduceat(leg.scores(text), starts)
     return best
+
+
+def _best(scores: npt.NDArray[np.float32], limit: int) -> list[int]:
+    """Places of the best scores above 0, best first, earlier before later; without sorting all."""
+    above = np.flatnonzero(scores > 0)
+    if len(above) > limit:
+        least = np.partition(scores[above], -limit)[-limit]
+        above = above[scores[above] >= least]
+    return [int(place) for place in above[np.argsort(-scores[above], kind="stable")][:limit]]
 
 
 def _distinct(numbers: npt.NDArray[np.int64]) -> list[int]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from index.encoder import Encoded, Side, Vectors
 from index.errors import EncoderUnavailable
-from index.weights import Vocabulary, Weights
+from index.weights import Adapt, Vocabulary, Weights
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -107,8 +107,8 @@ def _unit(vectors: Any) -> Vectors:
     return np.asarray(vectors / np.maximum(norms, 1e-6), np.float32)
 
 
-def bert_state(weights: Weights) -> dict[str, Any]:
-    """The weights under the names of transformers' BertModel, float32."""
+def bert_state(weights: Weights, adapt: Adapt | None = None) -> dict[str, Any]:
+    """The weights, changed by `adapt` where given, under the names of transformers' BertModel, float32."""
     state: dict[str, Any] = {
         "embeddings.word_embeddings.weight": weights.matrices["emb.word"].dense(),
         "embeddings.position_embeddings.weight": weights.vectors["emb.pos"],
@@ -121,6 +121,8 @@ def bert_state(weights: Weights) -> dict[str, Any]:
             for part, name in (("w", "weight"), ("b", "bias")):
                 key = f"l{layer}.{short}.{part}"
                 values = weights.matrices[key].dense() if key in weights.matrices else weights.vectors[key]
+                if adapt is not None and key in weights.matrices:
+                    values = adapt(key, values)
                 state[f"encoder.layer.{layer}.{long}.{name}"] = values
     return state
 
@@ -132,8 +134,9 @@ def matrix_name(bert_name: str) -> str:
     return f"l{int(layer)}.{short}.w"
 
 
-def export_model(weights: Weights, folder: Path) -> None:
-    """Write the default encoder's weights, dequantised, as a sentence-transformers model (about 470 MB)."""
+def export_model(weights: Weights, folder: Path, adapt: Adapt | None = None) -> None:
+    """Write the default encoder's weights, dequantised and changed by `adapt` where given, as a sentence-transformers
+    model (about 470 MB)."""
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
@@ -154,7 +157,9 @@ def export_model(weights: Weights, folder: Path) -> None:
         attention_probs_dropout_prob=0.0,
     )
     model = BertModel(config, add_pooling_layer=False)
-    state = {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in bert_state(weights).items()}
+    state = {
+        name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in bert_state(weights, adapt).items()
+    }
     missing, unexpected = model.load_state_dict(state, strict=False)
     if unexpected or [name for name in missing if "position_ids" not in name]:
         raise EncoderUnavailable(f"The weights do not fit transformers' BertModel: {missing} {unexpected}.")

@@ -1,4 +1,4 @@
-"""Nearest vectors against a plain sort, exact and by graph."""
+"""Nearest vectors against a plain sort, exact and in lists."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ def plain(vectors: Vectors, question: Vectors, k: int, allowed: list[int] | None
     return sorted(rows, key=lambda row: -float(vectors[row] @ question))[:k]
 
 
-@pytest.fixture(params=["flat", "graph"])
+@pytest.fixture(params=["flat", "lists"])
 def index(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> DenseIndex:
-    """The same rows, exact and as a graph."""
-    if request.param == "graph":
+    """The same rows, exact and in lists of which enough are searched to find all."""
+    if request.param == "lists":
         monkeypatch.setattr(dense, "FLAT_UP_TO", ROWS - 1)
+        monkeypatch.setattr(dense, "RECALL", 1.0)
+        monkeypatch.setattr(dense, "_TUNING_QUESTIONS", 2000)
     return DenseIndex.build(unit(ROWS, seed=1))
 
 
@@ -40,10 +42,10 @@ def kind(built: DenseIndex, path: Path) -> type[faiss.Index]:
 
 
 @pytest.mark.parametrize("more", [0, 1])
-def test_a_graph_is_built_only_above_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int) -> None:
+def test_lists_are_built_only_above_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int) -> None:
     monkeypatch.setattr(dense, "FLAT_UP_TO", ROWS)
     built = DenseIndex.build(unit(ROWS + more, seed=1))
-    assert kind(built, tmp_path / "x.faiss") is (faiss.IndexHNSWFlat if more else faiss.IndexFlatIP)
+    assert kind(built, tmp_path / "x.faiss") is (faiss.IndexIVFFlat if more else faiss.IndexFlatIP)
     assert len(built) == ROWS + more
 
 
@@ -53,6 +55,27 @@ def test_the_nearest_rows_come_best_first_with_their_cosines(index: DenseIndex) 
         rows, scores = index.search(question, K)
         assert rows.tolist() == plain(vectors, question, K)
         np.testing.assert_allclose(scores, vectors[rows] @ question, atol=1e-6)
+
+
+def test_as_few_lists_are_searched_as_find_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows in clusters, as real texts are: most lists need not be looked at, and little is lost."""
+    monkeypatch.setattr(dense, "FLAT_UP_TO", 100)
+    rng = np.random.default_rng(6)
+    around = np.repeat(unit(200, seed=6), 20, axis=0) + 0.05 * rng.standard_normal((4000, DIMENSION))
+    vectors = np.asarray(around / np.linalg.norm(around, axis=1, keepdims=True), np.float32)
+    index = DenseIndex.build(vectors)
+    parameters = index._parameters(K, None)
+    assert parameters.nprobe < 2 * len(vectors) ** 0.5 / 2
+    questions = vectors[::40] + np.asarray(0.02 * rng.standard_normal((100, DIMENSION)), np.float32)
+    found = [set(index.search(q, K)[0].tolist()) & set(plain(vectors, q, K)) for q in questions]
+    assert sum(len(rows) for rows in found) >= 0.99 * K * len(questions)
+
+
+def test_the_same_rows_give_the_same_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense, "FLAT_UP_TO", ROWS - 1)
+    for name in ("a", "b"):
+        DenseIndex.build(unit(ROWS, seed=1)).save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_only_allowed_rows_are_found(index: DenseIndex) -> None:
