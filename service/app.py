@@ -196,10 +196,13 @@ async def feedback(body: FeedbackRequest, request: Request) -> FeedbackResponse:
 
 
 @router.get("/v1/texts/{language}", tags=["interface"], summary="Texts of the user interface")
-async def interface_texts(language: str) -> dict[str, dict[str, str]]:
+async def interface_texts(request: Request, language: str) -> dict[str, dict[str, str]]:
     if language not in text_languages():
         raise Refusal(404, f"There are no texts in {language!r}. Use one of {', '.join(text_languages())}.")
-    return texts(language)
+    told = texts(language)
+    if request.app.state.settings.question_log_file is None:
+        return told
+    return {**told, "page": {**told["page"], "privacy": ""}}  # the page does not say that nothing is stored
 
 
 @router.get("/healthz", tags=["operation"], summary="The process is alive")

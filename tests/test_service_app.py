@@ -505,6 +505,14 @@ def test_interface_texts(client: TestClient) -> None:
     problem(client.get("/v1/texts/ja"), 404)
 
 
+def test_the_page_does_not_say_that_nothing_is_stored_where_questions_are(pipeline: Pipeline, tmp_path: Path) -> None:
+    with open_client(pipeline, question_log_file=tmp_path / "questions.sqlite") as storing:
+        told = storing.get("/v1/texts/mt").json()
+    assert told["page"].pop("privacy") == ""
+    assert texts("mt")["page"].items() > told["page"].items()
+    assert {**told, "page": {}} == {**texts("mt"), "page": {}}
+
+
 def test_page_and_security_headers(client: TestClient) -> None:
     page = client.get("/")
     assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
