@@ -27,8 +27,12 @@ _SEED = 1
 class DenseIndex:
     """Exact while it is small, lists from FLAT_UP_TO rows on; the rule stands here only."""
 
-    def __init__(self, index: faiss.Index) -> None:
+    def __init__(self, index: faiss.Index, rows: Vectors | None = None) -> None:
         self._index = index
+        # numpy compares one question with all rows in less than half of FAISS's time.
+        self._rows = None
+        if isinstance(index, faiss.IndexFlat) and index.ntotal:
+            self._rows = index.reconstruct_n(0, index.ntotal) if rows is None else rows
 
     @classmethod
     def build(cls, vectors: Vectors) -> DenseIndex:
@@ -43,8 +47,9 @@ class DenseIndex:
         faiss.write_index(self._index, str(path))
 
     @classmethod
-    def load(cls, path: Path) -> DenseIndex:
-        return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP))
+    def load(cls, path: Path, rows: Vectors | None = None) -> DenseIndex:
+        """`rows` are the vectors that it was built of, where they are at hand: then it need not hold them too."""
+        return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC), rows)
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -56,11 +61,18 @@ class DenseIndex:
         count = min(k, len(self) if allowed is None else len(allowed))
         if count == 0:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        everything = self.scores(vector)
+        if everything is not None:
+            return best(everything, count, allowed)
         scores, rows = self._index.search(
             vector[None, :].astype(np.float32), count, params=self._parameters(count, allowed)
         )
         found = rows[0] >= 0
         return rows[0][found], scores[0][found]
+
+    def scores(self, vector: Vectors) -> Vectors | None:
+        """The cosine of every row, float32 (n,), where all are compared; None where the index is too large for that."""
+        return None if self._rows is None else self._rows @ vector
 
     def _parameters(self, count: int, allowed: npt.NDArray[np.int64] | None) -> Any:
         selector = None if allowed is None else faiss.IDSelectorBatch(allowed)
@@ -73,6 +85,22 @@ class DenseIndex:
             lists = int(lists * len(self) / len(allowed)) + 1
         lists = self._index.nlist if wanted > 0.05 else min(lists, self._index.nlist)
         return _faiss.SearchParametersIVF(sel=selector, nprobe=lists)
+
+
+def best(
+    scores: Vectors, limit: int, allowed: npt.NDArray[np.int64] | None = None
+) -> tuple[npt.NDArray[np.int64], Vectors]:
+    """Places and scores of the highest, best first, the earlier first among equals, at most `limit`, without sorting
+    all; among the `allowed` places, ascending, where given."""
+    among = scores if allowed is None else scores[allowed]
+    places = np.arange(len(among)) if len(among) <= limit else np.flatnonzero(among >= _least(among, limit))
+    places = places[np.argsort(-among[places], kind="stable")][:limit]
+    return (places if allowed is None else allowed[places]), among[places]
+
+
+def _least(scores: Vectors, limit: int) -> np.float32:
+    """The limit-th highest score."""
+    return np.float32(np.partition(scores, len(scores) - limit)[len(scores) - limit]) if limit else np.float32(np.inf)
 
 
 def _lists(vectors: Vectors) -> faiss.IndexIVFFlat:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.languages import REFERENCE_LANGUAGE
+from index.dense import best
 from index.encoder import Encoded, Encoder
 from index.fusion import FEATURES, Fusion
 from index.late_interaction import max_sim
@@ -32,6 +33,9 @@ class HybridRetriever:
         self._references = ReferenceMatcher(snapshot.entries)
         # An imported article may be a mere heading over its paragraphs: there is nothing in it to quote.
         self._has_text = snapshot.passage_ranges[:, 1] > snapshot.passage_ranges[:, 0]
+        self._languages = np.array([passage.language for passage in snapshot.passages])
+        kinds = np.array([negative.kind for negative in snapshot.negatives])
+        self._negatives = {str(kind): np.flatnonzero(kinds == kind) for kind in np.unique(kinds)}
 
     @property
     def encoder(self) -> Encoder:
@@ -48,12 +52,13 @@ class HybridRetriever:
         question = comparable(s, encoded.sentence, query.language)
         allowed = self._allowed(query)
         lexical = self._lexical(query, allowed)
-        candidates = self._candidates(encoded, question, lexical, allowed)
+        key_scores = s.key_index.scores(question)
+        candidates = self._candidates(encoded, question, key_scores, lexical, allowed)
         if not len(candidates):
             return Ranking(query, (), self._negative(question), encoded)
         features = np.zeros((len(candidates), len(FEATURES)), np.float32)
         best_passage = self._text_features(encoded, candidates, features, query.language)
-        self._key_features(encoded, question, candidates, features)
+        self._key_features(encoded, question, key_scores, candidates, features)
         for name, scores in lexical.items():
             features[:, FEATURES.index(name)] = scores[candidates]
         fused = self._fusion.scores(features)
@@ -94,6 +99,7 @@ class HybridRetriever:
         self,
         encoded: Encoded,
         question: npt.NDArray[np.float32],
+        key_scores: npt.NDArray[np.float32] | None,
         lexical: dict[str, npt.NDArray[np.float32]],
         allowed: npt.NDArray[np.bool_] | None,
     ) -> npt.NDArray[np.int64]:
@@ -105,10 +111,13 @@ class HybridRetriever:
             else (np.flatnonzero(allowed[s.passage_entries]), np.flatnonzero(allowed[s.key_entries]))
         )
         passages, _ = s.passage_index.search(encoded.sentence, CANDIDATE_ROWS, rows and rows[0])
-        keys, _ = s.key_index.search(question, CANDIDATE_ROWS, rows and rows[1])
+        if key_scores is not None:
+            keys, _ = best(key_scores, CANDIDATE_ROWS, rows and rows[1])
+        else:
+            keys, _ = s.key_index.search(question, CANDIDATE_ROWS, rows and rows[1])
         legs = [_distinct(s.passage_entries[passages]), _distinct(s.key_entries[keys])]
         for scores in lexical.values():
-            legs.append(_best(scores, CANDIDATES))
+            legs.append(_best_entries(scores))
         chosen: dict[int, None] = {}
         for place in range(CANDIDATES):
             for leg in legs:
@@ -121,54 +130,52 @@ class HybridRetriever:
     ) -> list[int]:
         """Fill in the passages' features; returns the row of each candidate's best passage."""
         s = self.snapshot
-        rows, owners = _rows(s.passage_ranges, candidates)
+        rows, spans = _rows(s.passage_ranges, candidates)
         cosines = s.passage_texts.vectors[rows] @ encoded.sentence
-        own = np.array([s.passages[row].language in (language, REFERENCE_LANGUAGE, "en") for row in rows])
-        reranked = _best_rows(cosines + own, owners, RERANKED_ROWS)
+        own = np.isin(self._languages[rows], (language, REFERENCE_LANGUAGE, "en"))
+        reranked = _best_rows(cosines + own, spans, RERANKED_ROWS)
         likeness = np.full(len(rows), -1.0, np.float32)
         likeness[reranked] = max_sim(encoded, s.passage_texts, rows[reranked].tolist(), symmetric=False)
-        best: list[int] = []
-        for place in range(len(candidates)):
-            mine = np.flatnonzero(owners == place)
-            features[place, FEATURES.index("text_dense")] = cosines[mine].max()
-            top = mine[likeness[mine].argmax()]
-            features[place, FEATURES.index("text_maxsim")] = max(likeness[top], 0.0)
-            best.append(int(rows[top if likeness[top] > 0 else mine[cosines[mine].argmax()]]))
-        return best
+        chosen: list[int] = []
+        dense, maxsim = FEATURES.index("text_dense"), FEATURES.index("text_maxsim")
+        for place, (start, end) in enumerate(spans):
+            nearest = start + int(cosines[start:end].argmax())
+            likest = start + int(likeness[start:end].argmax())
+            features[place, dense] = cosines[nearest]
+            features[place, maxsim] = max(likeness[likest], 0.0)
+            chosen.append(int(rows[likest if likeness[likest] > 0 else nearest]))
+        return chosen
 
     def _key_features(
         self,
         encoded: Encoded,
         question: npt.NDArray[np.float32],
+        key_scores: npt.NDArray[np.float32] | None,
         candidates: npt.NDArray[np.int64],
         features: npt.NDArray[np.float32],
     ) -> None:
         s = self.snapshot
-        rows, owners = _rows(s.key_ranges, candidates)
+        rows, spans = _rows(s.key_ranges, candidates)
         if not len(rows):
             return
-        cosines = s.key_vectors[rows] @ question
-        reranked = _best_rows(cosines, owners, RERANKED_ROWS)
+        cosines = key_scores[rows] if key_scores is not None else s.key_vectors[rows] @ question
+        reranked = _best_rows(cosines, spans, RERANKED_ROWS)
         likeness = np.zeros(len(rows), np.float32)
         likeness[reranked] = max_sim(encoded, s.key_texts, rows[reranked].tolist(), symmetric=True)
-        for place in range(len(candidates)):
-            mine = np.flatnonzero(owners == place)
-            if not len(mine):
+        dense, nearest, maxsim = (FEATURES.index(name) for name in ("key_dense", "key_best", "key_maxsim"))
+        for place, (start, end) in enumerate(spans):
+            if start == end:
                 continue
-            best = np.sort(cosines[mine])[::-1][:_BEST_KEYS]
-            features[place, FEATURES.index("key_dense")] = best.mean()
-            features[place, FEATURES.index("key_best")] = best[0]
-            features[place, FEATURES.index("key_maxsim")] = likeness[mine].max()
+            most = np.sort(cosines[start:end])[: -_BEST_KEYS - 1 : -1]
+            features[place, dense] = most.sum() / len(most)
+            features[place, nearest] = most[0]
+            features[place, maxsim] = likeness[start:end].max()
 
     def _negative(self, question: npt.NDArray[np.float32]) -> dict[str, float]:
-        s = self.snapshot
-        if not len(s.negatives):
+        if not self._negatives:
             return {}
-        cosines = s.negative_vectors @ question
-        nearest: dict[str, float] = {}
-        for negative, cosine in zip(s.negatives, cosines.tolist(), strict=True):
-            nearest[negative.kind] = max(cosine, nearest.get(negative.kind, 0.0))
-        return nearest
+        cosines = self.snapshot.negative_vectors @ question
+        return {kind: max(0.0, float(cosines[places].max())) for kind, places in self._negatives.items()}
 
 
 def _best_by_entry(leg: LexicalIndex | None, text: str, entries: int) -> npt.NDArray[np.float32]:
@@ -180,13 +187,10 @@ def _best_by_entry(leg: LexicalIndex | None, text: str, entries: int) -> npt.NDA
     return best
 
 
-def _best(scores: npt.NDArray[np.float32], limit: int) -> list[int]:
-    """Places of the best scores above 0, best first, earlier before later; without sorting all."""
-    above = np.flatnonzero(scores > 0)
-    if len(above) > limit:
-        least = np.partition(scores[above], -limit)[-limit]
-        above = above[scores[above] >= least]
-    return [int(place) for place in above[np.argsort(-scores[above], kind="stable")][:limit]]
+def _best_entries(scores: npt.NDArray[np.float32]) -> list[int]:
+    """The entries that score highest, above 0."""
+    places, found = best(scores, CANDIDATES)
+    return [int(place) for place in places[found > 0]]
 
 
 def _distinct(numbers: npt.NDArray[np.int64]) -> list[int]:
@@ -195,19 +199,19 @@ def _distinct(numbers: npt.NDArray[np.int64]) -> list[int]:
 
 def _rows(
     ranges: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The rows of all candidates, and for each row the place of its candidate."""
-    spans = [np.arange(start, end) for start, end in ranges[candidates]]
-    owners = np.repeat(np.arange(len(candidates)), [len(span) for span in spans])
-    return (np.concatenate(spans) if spans else np.zeros(0, np.int64)).astype(np.int64), owners.astype(np.int64)
+) -> tuple[npt.NDArray[np.int64], list[tuple[int, int]]]:
+    """The rows of all candidates, and each candidate's half-open span among them."""
+    chosen = ranges[candidates].tolist()
+    rows = [np.arange(start, end) for start, end in chosen]
+    ends = np.cumsum([end - start for start, end in chosen]).tolist()
+    spans = [(end - (stop - start), end) for end, (start, stop) in zip(ends, chosen, strict=True)]
+    return (np.concatenate(rows) if rows else np.zeros(0, np.int64)).astype(np.int64), spans
 
 
-def _best_rows(scores: npt.NDArray[np.float32], owners: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
-    """Places of the rows to compare in full: each owner's best, then the best of all, at most `limit` (or one each)."""
-    order = np.argsort(-scores, kind="stable")
-    _, firsts = np.unique(owners[order], return_index=True)
-    chosen = dict.fromkeys(order[np.sort(firsts)].tolist())
-    for place in order.tolist():
+def _best_rows(scores: npt.NDArray[np.float32], spans: list[tuple[int, int]], limit: int) -> npt.NDArray[np.int64]:
+    """Places of the rows to compare in full: each span's best, then the best of all, at most `limit` (or one each)."""
+    chosen = dict.fromkeys(start + int(scores[start:end].argmax()) for start, end in spans if start < end)
+    for place in best(scores, limit)[0].tolist():
         if len(chosen) >= limit:
             break
         chosen.setdefault(place)

@@ -20,22 +20,17 @@ def max_sim(query: Encoded, texts: EncodedTexts, numbers: Sequence[int], symmetr
     """float32 (len(numbers),): the weighted mean over the question's tokens of the best cosine in each text;
     where symmetric, averaged with the same from the text's side."""
     scores = np.zeros(len(numbers), np.float32)
-    if not len(numbers) or not len(query.weights):
+    spans = [(place, int(texts.offsets[n]), int(texts.offsets[n + 1])) for place, n in enumerate(numbers)]
+    spans = [span for span in spans if span[2] > span[1]]
+    if not spans or not len(query.weights):
         return scores
-    spans = [(int(texts.offsets[n]), int(texts.offsets[n + 1])) for n in numbers]
-    stacked = np.concatenate([texts.tokens[start:end] for start, end in spans]).astype(np.float32)
-    likeness = (query.tokens @ stacked.T) / _INT8  # (query tokens, all text tokens)
-    at = 0
-    for place, (start, end) in enumerate(spans):
-        size = end - start
-        if size == 0:
-            continue
-        block = likeness[:, at : at + size]
-        at += size
-        forward = float(query.weights @ block.max(axis=1))
-        if symmetric:
-            backward = float(texts.weights[start:end] @ block.max(axis=0))
-            scores[place] = (forward + backward) / 2
-        else:
-            scores[place] = forward
+    stacked = np.concatenate([texts.tokens[start:end] for _, start, end in spans]).astype(np.float32)
+    likeness = query.tokens @ stacked.T  # (query tokens, all text tokens)
+    sizes = np.array([end - start for _, start, end in spans])
+    starts = np.cumsum(sizes) - sizes
+    found: npt.NDArray[np.float32] = query.weights @ np.maximum.reduceat(likeness, starts, axis=1)
+    if symmetric:
+        weights = np.concatenate([texts.weights[start:end] for _, start, end in spans])
+        found = np.asarray((found + np.add.reduceat(weights * likeness.max(axis=0), starts)) / 2, np.float32)
+    scores[[place for place, _, _ in spans]] = found / _INT8
     return scores

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.analysis import terms
+from index.texts import mapped
 
 K1, B = 1.2, 0.75
 
@@ -37,7 +38,11 @@ class LexicalIndex:
     @classmethod
     def load(cls, language: str, folder: Path) -> LexicalIndex:
         engine = bm25s.BM25.load(str(folder), mmap=True, load_corpus=False)
-        return cls(language, engine, np.load(folder / "rows.npy", mmap_mode="r"))
+        # Plain arrays over the same mapping: numpy's memmap takes microseconds to slice.
+        engine.scores = {
+            name: part.view(np.ndarray) if isinstance(part, np.memmap) else part for name, part in engine.scores.items()
+        }
+        return cls(language, engine, mapped(folder / "rows.npy"))
 
     def scores(self, question: str) -> npt.NDArray[np.float32]:
         """float32 (n,), in [0, 1): the BM25 score over the most that a row could have with these terms."""

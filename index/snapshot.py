@@ -37,7 +37,7 @@ from index.store import (
     set_current,
     verify,
 )
-from index.texts import EncodedTexts, encode_texts, known_rows
+from index.texts import EncodedTexts, encode_texts, known_rows, mapped
 
 Progress = Callable[[str, int, int], None]
 """Hears of the stage, how many are done, and of how many."""
@@ -292,6 +292,8 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
     passages = tuple(Passage(**{**row, "path": tuple(row["path"])}) for row in lines("passages"))  # type: ignore[arg-type]
     passage_entries = np.load(folder / "passage_entries.npy")
     key_entries = np.load(folder / "key_entries.npy")
+    passage_texts = EncodedTexts.load(folder, "passages")
+    key_vectors = mapped(folder / "keys.projected.npy")
     with np.load(folder / "language_means.npz") as stored:
         means = {name: stored[name].astype(np.float32) for name in stored.files}
     return Snapshot(
@@ -302,8 +304,8 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
         passages=passages,
         passage_entries=passage_entries,
         passage_ranges=_ranges(passage_entries, len(entries)),
-        passage_texts=EncodedTexts.load(folder, "passages"),
-        passage_index=DenseIndex.load(folder / "passages.faiss"),
+        passage_texts=passage_texts,
+        passage_index=DenseIndex.load(folder / "passages.faiss", passage_texts.vectors),
         sentence_spans=np.load(folder / "sentence_spans.npy"),
         sentence_ranges=_ranges(np.load(folder / "sentence_passages.npy"), len(passages)),
         sentence_texts=EncodedTexts.load(folder, "sentences"),
@@ -311,10 +313,10 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
         key_entries=key_entries,
         key_ranges=_ranges(key_entries, len(entries)),
         key_texts=EncodedTexts.load(folder, "keys"),
-        key_vectors=np.load(folder / "keys.projected.npy", mmap_mode="r"),
-        key_index=DenseIndex.load(folder / "keys.faiss"),
+        key_vectors=key_vectors,
+        key_index=DenseIndex.load(folder / "keys.faiss", key_vectors),
         negatives=tuple(Negative(**row) for row in lines("negatives")),
-        negative_vectors=np.load(folder / "negatives.projected.npy", mmap_mode="r"),
+        negative_vectors=mapped(folder / "negatives.projected.npy"),
         language_means=means,
         projection=np.load(folder / "projection.npy"),
         lexical_text=_read_lexical(folder / "lexical_text"),

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +46,12 @@ class EncodedTexts:
     @classmethod
     def load(cls, folder: Path, name: str) -> EncodedTexts:
         parts = ("vectors", "tokens", "offsets", "weights", "digests")
-        return cls(*(np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in parts))
+        return cls(*(mapped(folder / f"{name}.{part}.npy") for part in parts))
+
+
+def mapped(path: Path) -> Any:
+    """An array on disk, read as it is needed; as a plain array, since numpy's memmap takes microseconds to slice."""
+    return np.load(path, mmap_mode="r").view(np.ndarray)
 
 
 def digest(text: str, side: Side) -> bytes:

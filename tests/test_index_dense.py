@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from index import dense
-from index.dense import DenseIndex
+from index.dense import DenseIndex, best
 
 ROWS, DIMENSION, K = 300, 16, 10
 Vectors = npt.NDArray[np.float32]
@@ -111,3 +111,28 @@ def test_an_empty_index_finds_nothing(tmp_path: Path) -> None:
     loaded = DenseIndex.load(tmp_path / "x.faiss")
     assert len(loaded) == 0
     assert loaded.search(unit(1, seed=1)[0], K)[0].tolist() == []
+
+
+def test_rows_at_hand_are_what_is_searched(tmp_path: Path) -> None:
+    vectors = unit(ROWS, seed=1)
+    DenseIndex.build(vectors).save(tmp_path / "x.faiss")
+    index = DenseIndex.load(tmp_path / "x.faiss", vectors)
+    for question in unit(5, seed=7):
+        assert index.search(question, K)[0].tolist() == plain(vectors, question, K)
+        np.testing.assert_array_equal(index.scores(question), vectors @ question)
+
+
+def test_no_scores_of_all_rows_where_not_all_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense, "FLAT_UP_TO", ROWS - 1)
+    assert DenseIndex.build(unit(ROWS, seed=1)).scores(unit(1, seed=2)[0]) is None
+
+
+@pytest.mark.parametrize("allowed", [None, [0, 2, 3, 5, 6], []])
+@pytest.mark.parametrize("limit", [0, 1, 3, 7, 100])
+def test_the_best_are_a_plain_sort_s_first(limit: int, allowed: list[int] | None) -> None:
+    scores = np.array([1, 3, 2, 3, 0, 3, 1], np.float32)
+    among = range(len(scores)) if allowed is None else allowed
+    expected = sorted(among, key=lambda place: (-scores[place], place))[:limit]
+    places, found = best(scores, limit, None if allowed is None else np.array(allowed, np.int64))
+    assert places.tolist() == expected
+    assert found.tolist() == [float(scores[place]) for place in expected]
