@@ -14,6 +14,7 @@ import yaml
 
 from corpus.errors import CorpusError, Problem
 from corpus.languages import LANGUAGES
+from corpus.yaml_loader import LOADER
 
 UNANSWERED = "unanswered"
 NEGATIVE_KINDS = ("near_miss", "off_topic", "hostile")
@@ -48,7 +49,7 @@ def read_bank(path: Path) -> list[tuple[str, str, int]]:
     if path.stem not in LANGUAGES:
         problems.append(Problem(path, 1, f"The language {path.stem!r} is unknown", "Name the file as de.yaml"))
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=LOADER)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
