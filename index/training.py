@@ -12,7 +12,7 @@ import hashlib
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +22,7 @@ import numpy as np
 
 from corpus.collection import Collection
 from corpus.passages import split_document
+from corpus.questions import BankQuestion
 from index.sentence_transformer import export_model, matrix_name
 from index.weights import read_weights, weights_path
 
@@ -67,7 +68,7 @@ def nearest_entries(centres: dict[tuple[str, str], Any]) -> Neighbours:
 def _batches(collection: Collection, settings: TrainingSettings, neighbours: Neighbours) -> Iterator[list[_Triple]]:
     """Batches of triples, each batch over distinct entries, the entries with many questions oftener."""
     rng = random.Random(settings.seed)  # noqa: S311 - for shuffling
-    questions = _questions(collection)
+    questions = _questions(collection.bank)
     passages: dict[tuple[str, str], list[str]] = defaultdict(list)
     for document in collection.documents:
         for passage in split_document(document):
@@ -106,9 +107,9 @@ def _batches(collection: Collection, settings: TrainingSettings, neighbours: Nei
         yield batch
 
 
-def _questions(collection: Collection) -> dict[tuple[str, str], list[str]]:
+def _questions(bank: Iterable[BankQuestion]) -> dict[tuple[str, str], list[str]]:
     questions: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for question in collection.bank:
+    for question in bank:
         questions[question.doc_id, question.entry_id].append(question.text)
     return questions
 
@@ -116,13 +117,9 @@ def _questions(collection: Collection) -> dict[tuple[str, str], list[str]]:
 def _centres(model: Any, collection: Collection, each: int = 6) -> dict[tuple[str, str], Any]:
     """Each entry's mean vector, of its first questions in English and French, else in any language."""
     chosen: list[tuple[tuple[str, str], str]] = []
-    for entry, texts in sorted(_questions(collection).items()):
-        main = [
-            question.text
-            for question in collection.bank
-            if (question.doc_id, question.entry_id) == entry and question.language in ("en", "fr")
-        ]
-        chosen += [(entry, "query: " + text) for text in (main or texts)[:each]]
+    main = _questions([question for question in collection.bank if question.language in ("en", "fr")])
+    for entry, texts in sorted(_questions(collection.bank).items()):
+        chosen += [(entry, "query: " + text) for text in main.get(entry, texts)[:each]]
     vectors = model.encode([text for _, text in chosen], convert_to_numpy=True)
     gathered: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for (entry, _), vector in zip(chosen, vectors, strict=True):
