@@ -17,6 +17,7 @@ import yaml
 
 from corpus.errors import CorpusError, Problem
 from corpus.languages import LANGUAGES, REFERENCE_LANGUAGE
+from corpus.yaml_loader import STRINGS
 
 Authority = Literal["official", "translation", "summary"]
 
@@ -136,7 +137,7 @@ def _front_matter(lines: list[str], path: Path, problems: list[Problem]) -> tupl
         return {}, 0
     end = lines.index(_FENCE, 1)
     try:
-        loaded = yaml.load("\n".join(lines[1:end]), Loader=yaml.BaseLoader)  # noqa: S506 - BaseLoader makes only strings
+        loaded = yaml.load("\n".join(lines[1:end]), Loader=STRINGS)  # noqa: S506 - it makes only strings
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 2 if mark is not None else 2

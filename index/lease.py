@@ -22,6 +22,7 @@ class Lease:
             handle = os.open(folder / MANIFEST, os.O_RDONLY)
         except FileNotFoundError as error:
             raise IndexMissing(f"The index {folder} is not there. Run `make index` to build it again.") from error
+        self.folder = folder
         weakref.finalize(self, os.close, handle)
         with suppress(OSError):  # a file system without locks: what is deleted there stays readable while it is open
             fcntl.flock(handle, fcntl.LOCK_SH)

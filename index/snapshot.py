@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -70,7 +70,6 @@ class Snapshot:
     sentence_spans: npt.NDArray[np.int64]
     sentence_ranges: npt.NDArray[np.int64]
     sentence_texts: EncodedTexts
-    keys: tuple[BankQuestion, ...]
     key_entries: npt.NDArray[np.int64]
     key_ranges: npt.NDArray[np.int64]
     key_texts: EncodedTexts
@@ -265,6 +264,22 @@ def _write_lexical(folder: Path, rows: list[tuple[str, str]], entries: npt.NDArr
         engine.save(folder / language)
 
 
+def bank_of(snapshot: Snapshot) -> Iterator[BankQuestion]:
+    """The bank's questions in the order of the snapshot's keys, read anew: searching needs none of their texts."""
+    with (snapshot.lease.folder / "keys.jsonl").open(encoding="utf-8") as file:
+        for line in file:
+            yield BankQuestion(**json.loads(line))
+
+
+def require_encoder(manifest: Manifest, fingerprint: str) -> None:
+    """Raises IndexMismatch when the index was built with another encoder."""
+    if manifest.fingerprint != fingerprint:
+        raise IndexMismatch(
+            f"The index {manifest.version} was built with the encoder {manifest.fingerprint}, not {fingerprint}. "
+            "Run `make index` to build it with this one."
+        )
+
+
 def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | None = None) -> Snapshot:
     """Load an index, the current one unless named, after checking every checksum and the encoder.
 
@@ -274,11 +289,8 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
     manifest = read_manifest(folder)
     lease = Lease(folder)  # before the checksums: what they hold for stays
     verify(folder, manifest)
-    if encoder_fingerprint is not None and manifest.fingerprint != encoder_fingerprint:
-        raise IndexMismatch(
-            f"The index {folder} was built with the encoder {manifest.fingerprint}, not {encoder_fingerprint}. "
-            "Run `make index` to build it with this one."
-        )
+    if encoder_fingerprint is not None:
+        require_encoder(manifest, encoder_fingerprint)
 
     def lines(name: str) -> list[dict[str, str]]:
         return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -309,7 +321,6 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
         sentence_spans=np.load(folder / "sentence_spans.npy"),
         sentence_ranges=_ranges(np.load(folder / "sentence_passages.npy"), len(passages)),
         sentence_texts=EncodedTexts.load(folder, "sentences"),
-        keys=tuple(BankQuestion(**row) for row in lines("keys")),
         key_entries=key_entries,
         key_ranges=_ranges(key_entries, len(entries)),
         key_texts=EncodedTexts.load(folder, "keys"),

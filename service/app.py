@@ -20,7 +20,7 @@ from corpus.documents import Document, reference_document
 from corpus.languages import EU_LANGUAGES, LANGUAGES
 from index.errors import IndexProblem
 from service.admin import router as admin_router
-from service.channels.mcp import install_mcp, mcp_running
+from service.channels.mcp_door import install_mcp, mcp_running
 from service.channels.openai import install_chat
 from service.channels.slack import slack_router
 from service.channels.teams import teams_router
@@ -104,9 +104,6 @@ async def search(
 @router.get("/v1/languages", tags=["corpus"], summary="Languages that are understood, and what stands in them")
 async def languages(request: Request) -> LanguagesResponse:
     snapshot = desk_of(request.app).engine.snapshot
-    questions: dict[str, int] = {}
-    for key in snapshot.keys:
-        questions[key.language] = questions.get(key.language, 0) + 1
     return LanguagesResponse(
         languages=[
             LanguageInfo(
@@ -114,7 +111,7 @@ async def languages(request: Request) -> LanguagesResponse:
                 name=name,
                 eu=code in EU_LANGUAGES,
                 documents=[doc_id for doc_id, versions in snapshot.documents.items() if code in versions],
-                questions=questions.get(code, 0),
+                questions=len(snapshot.lexical_key[code].rows) if code in snapshot.lexical_key else 0,
             )
             for code, name in LANGUAGES.items()
         ]

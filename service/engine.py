@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
@@ -15,7 +16,7 @@ from index.encoder import Encoder, OnnxEncoder, ensure_model
 from index.fusion import load_fusion
 from index.hybrid import HybridRetriever
 from index.retrieval import Hit, Query
-from index.snapshot import Snapshot, load_snapshot
+from index.snapshot import Snapshot, load_snapshot, require_encoder
 from service.answers import Answer
 from service.confidence import load_judge
 from service.pipeline import Ask, Pipeline
@@ -36,9 +37,24 @@ def make_encoder(settings: Settings) -> Encoder:
 
 def make_pipeline(settings: Settings, encoder: Encoder, version: str | None = None) -> Pipeline:
     """Load the current index, or the one named. Raises IndexMissing, IndexDamaged, IndexMismatch."""
-    snapshot = load_snapshot(settings.index_dir, encoder.fingerprint, version)
-    retriever = HybridRetriever(snapshot, encoder, load_fusion())
-    return Pipeline(retriever, load_judge(), detector(settings.language_detector), settings.mailbox)
+    return open_pipeline(settings, lambda _: encoder, version)
+
+
+def open_pipeline(
+    settings: Settings, open_encoder: Callable[[Settings], Encoder], version: str | None = None
+) -> Pipeline:
+    """Load the current index, or the one named, while encoder and language detector load beside it.
+
+    Raises IndexMissing, IndexDamaged, IndexMismatch or EncoderUnavailable.
+    """
+    with ThreadPoolExecutor(2) as pool:
+        encoder_loading = pool.submit(open_encoder, settings)
+        detector_loading = pool.submit(detector, settings.language_detector)
+        snapshot = load_snapshot(settings.index_dir, None, version)
+        encoder = encoder_loading.result()
+        require_encoder(snapshot.manifest, encoder.fingerprint)
+        retriever = HybridRetriever(snapshot, encoder, load_fusion())
+        return Pipeline(retriever, load_judge(), detector_loading.result(), settings.mailbox)
 
 
 def make_queue(settings: Settings) -> Queue:

@@ -13,8 +13,8 @@ from time import monotonic
 from index.encoder import Encoder
 from index.errors import IndexProblem
 from index.shelf import versions
-from index.store import CURRENT, current_version, read_manifest
-from service.engine import Engine, make_pipeline, make_queue
+from index.store import CURRENT, Manifest, current_version, read_manifest
+from service.engine import Engine, make_queue, open_pipeline
 from service.observability import INDEX_REFUSED, INDEX_SWITCHES
 from service.pipeline import Pipeline
 from service.settings import Settings
@@ -37,13 +37,16 @@ class Opener:
     def __call__(self, version: str) -> Pipeline:
         """Raises IndexProblem."""
         manifest = read_manifest(self._settings.index_dir / version)
+        pipeline = open_pipeline(self._settings, lambda settings: self._fitting(settings, manifest), version)
+        check_smoke(pipeline, read_smoke(self._settings.smoke_file), self._settings.smoke_floor)
+        self._encoder = pipeline.retriever.encoder
+        return pipeline
+
+    def _fitting(self, settings: Settings, manifest: Manifest) -> Encoder:
         encoder = self._encoder
         if encoder is None or encoder.fingerprint != manifest.fingerprint:
-            encoder = self._make_encoder(self._settings)  # at start; or the new index came with a new encoder
-        pipeline = make_pipeline(self._settings, encoder, version)
-        check_smoke(pipeline, read_smoke(self._settings.smoke_file), self._settings.smoke_floor)
-        self._encoder = encoder
-        return pipeline
+            encoder = self._make_encoder(settings)  # at start; or the new index came with a new encoder
+        return encoder
 
 
 class Keeper:

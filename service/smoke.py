@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from index.errors import IndexUnfit
 from index.retrieval import Query
-from index.snapshot import Snapshot
+from index.snapshot import Snapshot, bank_of
 from service.answers import QuestionLanguage
 from service.pipeline import Ask, Pipeline
 
@@ -70,10 +71,10 @@ def check_smoke(pipeline: Pipeline, questions: Sequence[SmokeQuestion], floor: f
 
 
 def _own(snapshot: Snapshot) -> list[SmokeQuestion]:
-    step = max(1, len(snapshot.keys) // OWN_QUESTIONS)
+    step = max(1, len(snapshot.key_entries) // OWN_QUESTIONS)
     return [
         SmokeQuestion(key.language, key.text, key.doc_id, (key.entry_id,))
-        for key in snapshot.keys[::step][:OWN_QUESTIONS]
+        for key in islice(bank_of(snapshot), 0, step * OWN_QUESTIONS, step)
     ]
 
 

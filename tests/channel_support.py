@@ -23,7 +23,6 @@ from starlette.types import ASGIApp
 from index.fusion import FEATURES, Fusion
 from index.hybrid import HybridRetriever
 from index.snapshot import load_snapshot
-from service.channels.mcp import serve_stdio
 from service.desk import Desk
 from service.engine import Engine
 from service.pipeline import Pipeline
@@ -120,4 +119,6 @@ def toy_engine(index: Path, confidence: float = 0.9, in_scope: float = 0.9, **ch
 
 
 if __name__ == "__main__":  # the toy service on standard input and output
+    from service.channels.mcp import serve_stdio
+
     serve_stdio(Desk(toy_engine(Path(sys.argv[1])), make_settings()))

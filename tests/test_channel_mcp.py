@@ -229,6 +229,27 @@ def test_before_the_start_it_says_when_to_come_back(built_index: Path) -> None:
     assert response.headers["content-type"] == "application/problem+json"
 
 
+def test_the_protocol_is_loaded_for_the_first_request_only(built_index: Path) -> None:
+    asked = """if True:
+        import sys
+        from pathlib import Path
+        from channel_support import toy_engine
+        from conftest import make_settings
+        from fastapi.testclient import TestClient
+        from service.app import create_app
+
+        with TestClient(create_app(make_settings(), lambda _: toy_engine(Path(sys.argv[1])))) as client:
+            client.post("/v1/answers", json={"question": "can we withdraw"}).raise_for_status()
+            print("mcp" in sys.modules)
+            client.post("/mcp", json={})
+            print("mcp" in sys.modules)
+        """
+    command = [sys.executable, "-c", asked, str(built_index)]
+    path = f"{CHECKOUT}:{CHECKOUT / 'tests'}"
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
 def test_an_application_can_be_started_twice(built_index: Path) -> None:
     app = create_app(make_settings(), lambda _: toy_engine(built_index))
     for _ in range(2):

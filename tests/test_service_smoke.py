@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,14 @@ from conftest import CHECKOUT, MAILBOX, FixedDetector, ToyEncoder, constant_judg
 
 from corpus.collection import read_collection
 from corpus.languages import EU_LANGUAGES
+from corpus.questions import BankQuestion
 from eval.gold import read_gold
 from index.errors import IndexMismatch, IndexMissing, IndexUnfit
 from index.fusion import FEATURES, Fusion
 from index.hybrid import HybridRetriever
-from index.snapshot import Snapshot
+from index.lease import Lease
+from index.snapshot import Snapshot, bank_of
+from index.store import MANIFEST
 from service.engine import make_encoder, make_pipeline
 from service.pipeline import Pipeline
 from service.smoke import SmokeQuestion, check_smoke, read_smoke
@@ -45,12 +50,20 @@ def test_questions_on_documents_it_lacks_are_passed_over(pipeline: Pipeline) -> 
     assert check_smoke(pipeline, [WITHDRAW, ELSEWHERE, ELSEWHERE], 1.0) == 1.0
 
 
-def test_another_corpus_is_asked_its_own_bank(pipeline: Pipeline, snapshot: Snapshot) -> None:
+def test_another_corpus_is_asked_its_own_bank(pipeline: Pipeline, snapshot: Snapshot, tmp_path: Path) -> None:
     assert check_smoke(pipeline, [ELSEWHERE], 1.0) == 1.0
-    turned = tuple(replace(key, text=snapshot.keys[-1 - n].text) for n, key in enumerate(snapshot.keys))
+    keys = list(bank_of(snapshot))
+    turned = [replace(key, text=keys[-1 - n].text) for n, key in enumerate(keys)]
     with pytest.raises(IndexUnfit, match="less than SMOKE_FLOOR 100%"):
-        check_smoke(over(replace(snapshot, keys=turned)), [ELSEWHERE], 1.0)
-    assert check_smoke(over(replace(snapshot, keys=())), [ELSEWHERE], 1.0) == 1.0, "no bank, nothing to ask"
+        check_smoke(over(with_bank(snapshot, turned, tmp_path)), [ELSEWHERE], 1.0)
+    assert check_smoke(over(with_bank(snapshot, [], tmp_path)), [ELSEWHERE], 1.0) == 1.0, "no bank, nothing to ask"
+
+
+def with_bank(snapshot: Snapshot, bank: Sequence[BankQuestion], folder: Path) -> Snapshot:
+    """The snapshot as if those were its bank's questions."""
+    shutil.copy(snapshot.lease.folder / MANIFEST, folder)
+    (folder / "keys.jsonl").write_text("".join(json.dumps(asdict(question)) + "\n" for question in bank))
+    return replace(snapshot, lease=Lease(folder))
 
 
 def test_an_index_without_a_passage_is_refused(snapshot: Snapshot) -> None:

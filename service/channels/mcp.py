@@ -7,27 +7,23 @@ takes and what it gives; every answer carries the same citations as `POST /v1/an
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated
 
-from fastapi import FastAPI
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field, ValidationError
 from starlette.applications import Starlette
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from corpus.documents import Authority, Document, reference_document
 from service.channels.rendering import markdown, reply
 from service.citations import verify_citation as verify
-from service.desk import Desk, desk_of
+from service.desk import Desk
 from service.pipeline import Ask
-from service.problems import Refusal, problem_response
+from service.problems import Refusal
 from service.schemas import AnswerResponse, SearchResponse, Strict, VerifyRequest, VerifyResponse
 from service.settings import Settings
 from service.version import VERSION
@@ -246,44 +242,15 @@ def _security(settings: Settings) -> TransportSecuritySettings:
     )
 
 
-class _Door:
-    """What stands at `/mcp`: the server of the running application, which begins and ends with it."""
-
-    def __init__(self, app: FastAPI) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        inner: Starlette | None = getattr(self._app.state, "mcp", None)
-        if inner is None:
-            problem = problem_response(503, "The MCP server has not started yet. Try again in a second.")
-            await problem(scope, receive, send)
-            return
-        await inner(scope, receive, send)
-
-
-def install_mcp(app: FastAPI) -> None:
-    """Add `/mcp`. It answers while `mcp_running` is open."""
-    app.router.routes.append(Route("/mcp", endpoint=_Door(app), include_in_schema=False))
-
-
-@asynccontextmanager
-async def mcp_running(app: FastAPI) -> AsyncIterator[None]:
-    """The span in which `/mcp` answers: part of the application's own."""
-    settings: Settings = app.state.settings
-    server = make_server(lambda: desk_of(app))
-    inner = server.streamable_http_app(
+def make_http_app(server: MCPServer, settings: Settings) -> Starlette:
+    """The server over streamable HTTP at `/mcp`; answers while `server.session_manager.run()` is open."""
+    return server.streamable_http_app(
         streamable_http_path="/mcp",
         json_response=True,
         stateless_http=True,
         max_request_body_size=settings.max_body_bytes,
         transport_security=_security(settings),
     )
-    async with server.session_manager.run():
-        app.state.mcp = inner
-        try:
-            yield
-        finally:
-            app.state.mcp = None
 
 
 def serve_stdio(desk: Desk) -> None:
