@@ -15,6 +15,7 @@ from index.late_interaction import max_sim
 from index.lexical import LexicalIndex
 from index.references import ReferenceMatcher
 from index.retrieval import Hit, Query, RankedEntry, Ranking
+from index.segments import segment_best, segment_mean_of_best, segment_rows
 from index.snapshot import Snapshot, comparable
 
 CANDIDATE_ROWS = 200  # rows that each leg proposes
@@ -33,7 +34,8 @@ class HybridRetriever:
         self._references = ReferenceMatcher(snapshot.entries)
         # An imported article may be a mere heading over its paragraphs: there is nothing in it to quote.
         self._has_text = snapshot.passage_ranges[:, 1] > snapshot.passage_ranges[:, 0]
-        self._languages = np.array([passage.language for passage in snapshot.passages])
+        self._numbers = {code: n for n, code in enumerate(sorted({p.language for p in snapshot.passages}))}
+        self._languages = np.array([self._numbers[passage.language] for passage in snapshot.passages], np.int16)
         kinds = np.array([negative.kind for negative in snapshot.negatives])
         self._negatives = {str(kind): np.flatnonzero(kinds == kind) for kind in np.unique(kinds)}
 
@@ -130,20 +132,18 @@ class HybridRetriever:
     ) -> list[int]:
         """Fill in the passages' features; returns the row of each candidate's best passage."""
         s = self.snapshot
-        rows, spans = _rows(s.passage_ranges, candidates)
+        rows, starts = segment_rows(s.passage_ranges[candidates])  # each candidate has a passage
         cosines = s.passage_texts.vectors[rows] @ encoded.sentence
-        own = np.isin(self._languages[rows], (language, REFERENCE_LANGUAGE, "en"))
-        reranked = _best_rows(cosines + own, spans, RERANKED_ROWS)
+        spoken = self._languages[rows]
+        own = np.isin(spoken, [self._numbers.get(name, -1) for name in (language, REFERENCE_LANGUAGE, "en")])
+        reranked = _best_rows(cosines + own, starts, RERANKED_ROWS)
         likeness = np.full(len(rows), -1.0, np.float32)
         likeness[reranked] = max_sim(encoded, s.passage_texts, rows[reranked].tolist(), symmetric=False)
-        chosen: list[int] = []
-        dense, maxsim = FEATURES.index("text_dense"), FEATURES.index("text_maxsim")
-        for place, (start, end) in enumerate(spans):
-            nearest = start + int(cosines[start:end].argmax())
-            likest = start + int(likeness[start:end].argmax())
-            features[place, dense] = cosines[nearest]
-            features[place, maxsim] = max(likeness[likest], 0.0)
-            chosen.append(int(rows[likest if likeness[likest] > 0 else nearest]))
+        nearest_cosine, nearest = segment_best(cosines, starts)
+        most_alike, likest = segment_best(likeness, starts)
+        features[:, FEATURES.index("text_dense")] = nearest_cosine
+        features[:, FEATURES.index("text_maxsim")] = np.maximum(most_alike, 0.0)
+        chosen: list[int] = rows[np.where(most_alike > 0, likest, nearest)].tolist()
         return chosen
 
     def _key_features(
@@ -155,21 +155,17 @@ class HybridRetriever:
         features: npt.NDArray[np.float32],
     ) -> None:
         s = self.snapshot
-        rows, spans = _rows(s.key_ranges, candidates)
-        if not len(rows):
+        asked = np.flatnonzero(s.key_ranges[candidates, 0] < s.key_ranges[candidates, 1])
+        if not len(asked):
             return
+        rows, starts = segment_rows(s.key_ranges[candidates[asked]])
         cosines = key_scores[rows] if key_scores is not None else s.key_vectors[rows] @ question
-        reranked = _best_rows(cosines, spans, RERANKED_ROWS)
+        reranked = _best_rows(cosines, starts, RERANKED_ROWS)
         likeness = np.zeros(len(rows), np.float32)
         likeness[reranked] = max_sim(encoded, s.key_texts, rows[reranked].tolist(), symmetric=True)
-        dense, nearest, maxsim = (FEATURES.index(name) for name in ("key_dense", "key_best", "key_maxsim"))
-        for place, (start, end) in enumerate(spans):
-            if start == end:
-                continue
-            most = np.sort(cosines[start:end])[: -_BEST_KEYS - 1 : -1]
-            features[place, dense] = most.sum() / len(most)
-            features[place, nearest] = most[0]
-            features[place, maxsim] = likeness[start:end].max()
+        features[asked, FEATURES.index("key_dense")] = segment_mean_of_best(cosines, starts, _BEST_KEYS)
+        features[asked, FEATURES.index("key_best")] = np.maximum.reduceat(cosines, starts)
+        features[asked, FEATURES.index("key_maxsim")] = np.maximum.reduceat(likeness, starts)
 
     def _negative(self, question: npt.NDArray[np.float32]) -> dict[str, float]:
         if not self._negatives:
@@ -197,22 +193,9 @@ def _distinct(numbers: npt.NDArray[np.int64]) -> list[int]:
     return list(dict.fromkeys(numbers.tolist()))
 
 
-def _rows(
-    ranges: npt.NDArray[np.int64], candidates: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], list[tuple[int, int]]]:
-    """The rows of all candidates, and each candidate's half-open span among them."""
-    chosen = ranges[candidates].tolist()
-    rows = [np.arange(start, end) for start, end in chosen]
-    ends = np.cumsum([end - start for start, end in chosen]).tolist()
-    spans = [(end - (stop - start), end) for end, (start, stop) in zip(ends, chosen, strict=True)]
-    return (np.concatenate(rows) if rows else np.zeros(0, np.int64)).astype(np.int64), spans
-
-
-def _best_rows(scores: npt.NDArray[np.float32], spans: list[tuple[int, int]], limit: int) -> npt.NDArray[np.int64]:
-    """Places of the rows to compare in full: each span's best, then the best of all, at most `limit` (or one each)."""
-    chosen = dict.fromkeys(start + int(scores[start:end].argmax()) for start, end in spans if start < end)
-    for place in best(scores, limit)[0].tolist():
-        if len(chosen) >= limit:
-            break
-        chosen.setdefault(place)
-    return np.array(sorted(chosen), np.int64)
+def _best_rows(scores: npt.NDArray[np.float32], starts: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
+    """Places of the rows to compare in full: each group's best, then the best of all, at most `limit` (or one each)."""
+    firsts = segment_best(scores, starts)[1]
+    others = best(scores, limit)[0]
+    others = others[~np.isin(others, firsts)][: max(0, limit - len(firsts))]
+    return np.sort(np.concatenate([firsts, others]))

@@ -24,7 +24,8 @@ def max_sim(query: Encoded, texts: EncodedTexts, numbers: Sequence[int], symmetr
     spans = [span for span in spans if span[2] > span[1]]
     if not spans or not len(query.weights):
         return scores
-    stacked = np.concatenate([texts.tokens[start:end] for _, start, end in spans]).astype(np.float32)
+    parts = [texts.tokens[start:end] for _, start, end in spans]
+    stacked = np.concatenate(parts, dtype=np.float32, casting="safe")
     likeness = query.tokens @ stacked.T  # (query tokens, all text tokens)
     sizes = np.array([end - start for _, start, end in spans])
     starts = np.cumsum(sizes) - sizes
