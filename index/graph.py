@@ -16,7 +16,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from index.graph_format import GRAPH_FORMAT
+from index.graph_format import GRAPH_FORMAT, WEIGHTS_FILE
 from index.quantisation import GELU_LOW, LEVELS, Statistics, Way, quantise
 from index.weights import BLOCK, Adapt, Weights
 
@@ -34,13 +34,20 @@ _WAYS = {
 
 def write_graph(weights: Weights, path: Path, statistics: Statistics, adapt: Adapt | None = None) -> None:
     """Write the graph of these weights, changed by `adapt` where given."""
-    onnx.save(_Graph(weights, adapt, statistics).build(), str(path))
+    _save(_Graph(weights, adapt, statistics).build(), path)
 
 
 def write_exact_graph(weights: Weights, path: Path, adapt: Adapt | None = None, probes: Sequence[str] = ()) -> None:
     """Write the same model in float32; the inner values that `probes` names, float32 (1, n, columns), are
     outputs as well."""
-    onnx.save(_Graph(weights, adapt, None).build(probes), str(path))
+    _save(_Graph(weights, adapt, None).build(probes), path)
+
+
+def _save(model: onnx.ModelProto, path: Path) -> None:
+    """The constants go into a file beside the graph, which ONNX Runtime maps into memory: what a question does not
+    touch, most of the embedding table, takes none, and processes share the rest."""
+    onnx.save(model, str(path), save_as_external_data=True, location=WEIGHTS_FILE, size_threshold=1024)
+    path.with_name(WEIGHTS_FILE).chmod(0o644)  # onnx makes it for its owner alone; a server may run as another user
 
 
 class _Graph:
