@@ -13,6 +13,9 @@ import numpy.typing as npt
 LEAST_QUESTIONS = 500
 """A smaller bank says too little to fit 150,000 numbers: the identity stays."""
 
+PROJECTION = "contrastive-1"
+"""Names this way of fitting: another name, and no matrix fitted before is used again."""
+
 EPOCHS, BATCH, TEMPERATURE, LEARNING_RATE, HOLD, DROPOUT = 10, 1024, 0.06, 1e-3, 1e-2, 0.1
 
 Matrix = npt.NDArray[np.float32]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -24,7 +25,7 @@ from index.encoder import Encoder
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing
 from index.lease import Lease
 from index.lexical import LexicalIndex
-from index.projection import fit_projection, project
+from index.projection import PROJECTION, fit_projection, project
 from index.store import (
     FORMAT,
     Manifest,
@@ -42,6 +43,7 @@ from index.texts import EncodedTexts, encode_texts, known_rows, mapped
 Progress = Callable[[str, int, int], None]
 """Hears of the stage, how many are done, and of how many."""
 
+_FITTED_TO = "projection.sha256"
 _BLOCKS = ("passages", "sentences", "keys", "negatives")
 _PACKAGES = ("faiss-cpu", "bm25s", "numpy", "onnxruntime", "sentencepiece", "sentencex", "pystemmer")
 
@@ -131,7 +133,8 @@ def build_snapshot(
                 os.utime(existing)  # it is the newest again, for a rollback and for pruning
                 set_current(root, version)
                 return manifest, 0
-        known = known_rows(_reusable(root, encoder))
+        previous = _reusable(root, encoder)
+        known = known_rows([] if previous is None else [EncodedTexts.load(previous, name) for name in _BLOCKS])
         documents = collection.versions()
         numbers = _entry_numbers(documents)
         passages = [passage for document in collection.documents for passage in split_document(document)]
@@ -181,8 +184,7 @@ def build_snapshot(
         np.savez(folder / "language_means.npz", **means)
         keys = _centre_all(blocks["keys"].vectors, [q.language for q in bank], means)
         negatives = _centre_all(blocks["negatives"].vectors, [n.language for n in collection.negatives], means)
-        projection = fit_projection(keys, key_entries, negatives)
-        np.save(folder / "projection.npy", projection)
+        projection = _fitted(previous, folder, keys, key_entries, negatives)
         np.save(folder / "keys.projected.npy", project(keys, projection))
         np.save(folder / "negatives.projected.npy", project(negatives, projection))
         DenseIndex.build(blocks["passages"].vectors).save(folder / "passages.faiss")
@@ -214,17 +216,39 @@ def build_snapshot(
     return manifest, new
 
 
-def _reusable(root: Path, encoder: Encoder) -> list[EncodedTexts]:
-    """Texts that the current index encoded with the same encoder, none when it is damaged."""
+def _reusable(root: Path, encoder: Encoder) -> Path | None:
+    """The current index, where the same encoder encoded it and it is undamaged."""
     try:
         folder = root / current_version(root)
         manifest = read_manifest(folder)
         if manifest.fingerprint != encoder.fingerprint:
-            return []
+            return None
         verify(folder, manifest)
-        return [EncodedTexts.load(folder, name) for name in _BLOCKS]
     except (IndexMissing, IndexDamaged, IndexMismatch):
-        return []
+        return None
+    return folder
+
+
+def _fitted(
+    previous: Path | None,
+    folder: Path,
+    keys: npt.NDArray[np.float32],
+    key_entries: npt.NDArray[np.int64],
+    negatives: npt.NDArray[np.float32],
+) -> npt.NDArray[np.float32]:
+    """The projection, written to `folder`: that of the index before, where it was fitted to the very same questions."""
+    groups = np.unique(key_entries, return_inverse=True)[1]  # another entry in between moves the numbers only
+    inputs = hashlib.sha256(PROJECTION.encode())
+    for part in (keys, groups, negatives):
+        inputs.update(np.ascontiguousarray(part).data)
+    (folder / _FITTED_TO).write_text(inputs.hexdigest(), encoding="ascii")
+    known = previous is not None and previous / _FITTED_TO
+    if known and known.is_file() and known.read_text(encoding="ascii") == inputs.hexdigest():
+        projection = np.asarray(np.load(known.with_name("projection.npy")), np.float32)
+    else:
+        projection = fit_projection(keys, key_entries, negatives)
+    np.save(folder / "projection.npy", projection)
+    return projection
 
 
 def _write_lists(

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from conftest import BANK, CHECKOUT, ENGLISH, FRENCH, NEGATIVES, ToyEncoder, write_corpus
 
@@ -15,8 +16,9 @@ from corpus.collection import Collection, read_collection
 from corpus.passages import SPLITTER, split_document
 from corpus.sentences import sentence_spans
 from index.analysis import ANALYSIS
-from index.encoder import ENCODER_NAME, OnnxEncoder, ensure_model
+from index.encoder import ENCODER_NAME, OnnxEncoder, Vectors, ensure_model
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing
+from index.projection import fit_projection
 from index.snapshot import Snapshot, bank_of, build_snapshot, centred, load_snapshot
 from index.store import Manifest, current_version, index_version, read_manifest
 
@@ -142,6 +144,26 @@ def test_only_what_changed_is_encoded_again(index_root: Path, corpus_folder: Pat
     assert manifest.version == current_version(index_root) != before
     afresh, _ = build(read_collection(corpus_folder), index_root.parent / "afresh", ToyEncoder())
     assert manifest.files == afresh.files, "what was kept is what would be encoded"
+
+
+def test_the_projection_is_fitted_anew_only_for_other_questions(
+    index_root: Path, corpus_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    def counted(questions: Vectors, entries: npt.NDArray[np.int64], unanswered: Vectors) -> Vectors:
+        sizes.append(len(questions))
+        return fit_projection(questions, entries, unanswered)
+
+    monkeypatch.setattr("index.snapshot.fit_projection", counted)
+    path = corpus_folder / "data/faq/en.md"
+    path.write_text(ENGLISH.replace("by a senior manager", "by a director"), encoding="utf-8")
+    build(read_collection(corpus_folder), index_root, ToyEncoder())
+    assert sizes == [], "the text has changed, no question has"
+    path = corpus_folder / "questions/faq/en.yaml"
+    path.write_text(BANK + '  - "whose name goes on the form"\n', encoding="utf-8")
+    manifest, _ = build(read_collection(corpus_folder), index_root, ToyEncoder())
+    assert sizes == [manifest.counts["keys"]]
 
 
 def test_another_encoder_shares_nothing(index_root: Path, collection: Collection) -> None:
