@@ -9,7 +9,7 @@ import pytest
 
 from corpus.collection import Collection, read_collection
 from index.adapter import load_adapter
-from index.training import TrainingSettings, _batches, _seed_weights, nearest_entries, train
+from index.training import TrainingSettings, _batches, nearest_entries, train
 from index.weights import read_weights, weights_path
 
 CORPUS = Path(__file__).parent.parent / "corpus"
@@ -69,8 +69,3 @@ def test_two_steps_leave_an_adapter_that_changes_every_matrix_of_the_layers(
     matrices = {name: matrix.dense() for name, matrix in read_weights(weights_path()).matrices.items()}
     changed = {name for name, matrix in matrices.items() if (adapt(name, matrix) != matrix).any()}
     assert len(changed) == 12 * 6
-
-
-def test_documents_share_the_seeds_equally_and_entries_by_the_root_of_their_questions() -> None:
-    weights = _seed_weights({("faq", "a"): 100, ("faq", "b"): 400, ("act", "1"): 25, ("act", "2"): 25})
-    assert weights == pytest.approx({("faq", "a"): 1 / 3, ("faq", "b"): 2 / 3, ("act", "1"): 0.5, ("act", "2"): 0.5})
