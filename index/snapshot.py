@@ -21,7 +21,7 @@ from corpus.questions import BankQuestion, Negative
 from corpus.sentences import sentence_spans
 from index.analysis import ANALYSIS
 from index.dense import DenseIndex
-from index.encoder import Encoder
+from index.encoder import Encoder, Side
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing
 from index.lease import Lease
 from index.lexical import LexicalIndex
@@ -42,6 +42,9 @@ from index.texts import EncodedTexts, encode_texts, known_rows, mapped
 
 Progress = Callable[[str, int, int], None]
 """Hears of the stage, how many are done, and of how many."""
+
+PASSAGE_TOKENS = 64
+"""Token vectors kept of a passage, its most telling: MaxSim over more finds nothing more (eval/LOG.md)."""
 
 _FITTED_TO = "projection.sha256"
 _BLOCKS = ("passages", "sentences", "keys", "negatives")
@@ -120,7 +123,7 @@ def build_snapshot(
 
     Where the very same index is there already, undamaged, it is only made current. Raises IndexBusy.
     """
-    version = index_version(collection.sha256, encoder.fingerprint, SPLITTER, ANALYSIS)
+    version = index_version(collection.sha256, encoder.fingerprint, SPLITTER, f"{ANALYSIS} {PASSAGE_TOKENS}")
     with building(root) as folder:
         existing = root / version
         if existing.is_dir():
@@ -160,13 +163,14 @@ def build_snapshot(
             progress("encode", done, total)
 
         blocks: dict[str, EncodedTexts] = {}
-        for name, texts, side in (
-            ("passages", [p.searchable for p in passages], "passage"),
-            ("sentences", sentence_texts, "passage"),
-            ("keys", [q.text for q in bank], "query"),
-            ("negatives", [n.text for n in collection.negatives], "query"),
-        ):
-            blocks[name], fresh = encode_texts(encoder, texts, side, known, threads, advance)  # type: ignore[arg-type]
+        todo: tuple[tuple[str, list[str], Side, int | None], ...] = (
+            ("passages", [p.searchable for p in passages], "passage", PASSAGE_TOKENS),
+            ("sentences", sentence_texts, "passage", None),
+            ("keys", [q.text for q in bank], "query", None),
+            ("negatives", [n.text for n in collection.negatives], "query", None),
+        )
+        for name, texts, side, most_tokens in todo:
+            blocks[name], fresh = encode_texts(encoder, texts, side, known, threads, advance, most_tokens)
             blocks[name].save(folder, name)
             new += fresh
         progress("index", 0, 1)

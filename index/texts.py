@@ -54,8 +54,18 @@ def mapped(path: Path) -> Any:
     return np.load(path, mmap_mode="r").view(np.ndarray)
 
 
-def digest(text: str, side: Side) -> bytes:
-    return hashlib.blake2b(f"{side}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def digest(text: str, side: Side, most_tokens: int | None = None) -> bytes:
+    kept = "" if most_tokens is None else str(most_tokens)
+    return hashlib.blake2b(f"{side}{kept}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def most_telling(encoded: Encoded, count: int | None) -> Encoded:
+    """The text with only its `count` most telling tokens, in their order; None keeps all."""
+    if count is None or len(encoded.weights) <= count:
+        return encoded
+    kept = np.sort(np.argsort(-encoded.weights, kind="stable")[:count])
+    weights = encoded.weights[kept]
+    return Encoded(encoded.sentence, encoded.tokens[kept], weights / weights.sum())
 
 
 def encode_texts(
@@ -65,9 +75,11 @@ def encode_texts(
     known: Callable[[bytes], Encoded | None],
     threads: int,
     advance: Callable[[int], None],
+    most_tokens: int | None = None,
 ) -> tuple[EncodedTexts, int]:
-    """Encode what `known` does not have yet; `advance` hears of each text done. Returns texts and how many were new."""
-    digests = [digest(text, side) for text in texts]
+    """Encode what `known` does not have yet; `advance` hears of each text done. Of each text the `most_tokens` most
+    telling tokens are kept, None for all. Returns texts and how many were new."""
+    digests = [digest(text, side, most_tokens) for text in texts]
     kept = [known(key) for key in digests]
     fresh: Iterator[Encoded] = encoder.encode_many(
         (text for text, row in zip(texts, kept, strict=True) if row is None), side, threads
@@ -78,7 +90,7 @@ def encode_texts(
     offsets = np.zeros(len(texts) + 1, np.int64)
     new = 0
     for number, old in enumerate(kept):
-        row = old if old is not None else next(fresh)
+        row = old if old is not None else most_telling(next(fresh), most_tokens)
         new += old is None
         vectors[number] = row.sentence
         tokens.append(np.clip(np.rint(row.tokens * _INT8), -127, 127).astype(np.int8))

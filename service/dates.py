@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale
 from babel.dates import format_date, get_month_names
@@ -38,6 +38,7 @@ def find_dates(text: str, language: str, default_year: int) -> Iterator[tuple[da
             continue
 
 
+@lru_cache(maxsize=4096)  # the same few hundred passages are cited again and again
 def date_notes(text: str, language: str, published: str, today: date, asker: str) -> tuple[DateNote, ...]:
     """A note for each date in the text, in the asker's language, each date once."""
     notes: dict[date, DateNote] = {}

@@ -11,7 +11,7 @@ import pytest
 from conftest import ToyEncoder
 
 from index.encoder import Encoded
-from index.texts import EncodedTexts, digest, encode_texts, known_rows
+from index.texts import EncodedTexts, digest, encode_texts, known_rows, most_telling
 
 TEXTS = ["sign the form", "withdraw", "", "sign the form", "\ud800 odd"]
 HALF_STEP = 0.5 / 127
@@ -41,6 +41,21 @@ def test_a_digest_names_text_and_side() -> None:
     plain = hashlib.blake2b(b"query\0sign", digest_size=16).digest()
     assert digest("sign", "query") == plain
     assert len({digest(text, side) for text in ("sign", "Sign", "\ud800") for side in ("query", "passage")}) == 6
+
+
+def test_only_the_most_telling_tokens_are_kept_in_their_order(toy_encoder: ToyEncoder) -> None:
+    eye = np.eye(4, dtype=np.float32)
+    whole = Encoded(eye[0], eye, np.array([0.1, 0.4, 0.2, 0.3], np.float32))
+    kept = most_telling(whole, 2)
+    assert kept.tokens.tolist() == eye[[1, 3]].tolist()
+    assert kept.weights.tolist() == pytest.approx([0.4 / 0.7, 0.3 / 0.7])
+    assert most_telling(whole, 4) is most_telling(whole, None) is whole
+
+    text = "sign the long form here"
+    shortened, _ = encode_texts(toy_encoder, [text], "passage", nothing, 1, lambda _: None, 2)
+    expected = most_telling(toy_encoder.encode(text, "passage"), 2)
+    np.testing.assert_allclose(shortened.row(0).tokens, expected.tokens, atol=HALF_STEP + 1e-7)
+    assert bytes(shortened.digests[0]) == digest(text, "passage", 2) != digest(text, "passage")
 
 
 def test_a_block_is_saved_and_loaded_unchanged(tmp_path: Path, toy_encoder: ToyEncoder) -> None:
