@@ -19,6 +19,9 @@ centre and only the lists nearest to a question are (eval/benchmarks/README.md).
 RECALL = 0.995
 """Of the ten nearest rows, as many must be found by the lists that are searched."""
 
+COMPARED_UP_TO = 5_000
+"""Allowed rows up to which each is compared, where the vectors are at hand: less work than to find them in lists."""
+
 _TUNING_QUESTIONS, _TUNING_K = 200, 10
 _ROWS_A_CENTRE = 64  # that the centres are fitted on: more only cost time
 _SEED = 1
@@ -29,6 +32,7 @@ class DenseIndex:
 
     def __init__(self, index: faiss.Index, rows: Vectors | None = None) -> None:
         self._index = index
+        self._vectors = rows
         # numpy compares one question with all rows in less than half of FAISS's time.
         self._rows = None
         if isinstance(index, faiss.IndexFlat) and index.ntotal:
@@ -64,18 +68,21 @@ class DenseIndex:
         everything = self.scores(vector)
         if everything is not None:
             return best(everything, count, allowed)
+        if allowed is not None and self._vectors is not None and len(allowed) <= COMPARED_UP_TO:
+            places, found = best(self._vectors[allowed] @ vector, count)
+            return allowed[places], found
         scores, rows = self._index.search(
             vector[None, :].astype(np.float32), count, params=self._parameters(count, allowed)
         )
-        found = rows[0] >= 0
-        return rows[0][found], scores[0][found]
+        filled = rows[0] >= 0
+        return rows[0][filled], scores[0][filled]
 
     def scores(self, vector: Vectors) -> Vectors | None:
         """The cosine of every row, float32 (n,), where all are compared; None where the index is too large for that."""
         return None if self._rows is None else self._rows @ vector
 
     def _parameters(self, count: int, allowed: npt.NDArray[np.int64] | None) -> Any:
-        selector = None if allowed is None else faiss.IDSelectorBatch(allowed)
+        selector = None if allowed is None else _selector(allowed, len(self))
         if not isinstance(self._index, faiss.IndexIVF):
             return None if selector is None else _faiss.SearchParameters(sel=selector)
         # Few allowed rows may stand in any list, and many rows in more lists than hold the nearest ten.
@@ -85,6 +92,13 @@ class DenseIndex:
             lists = int(lists * len(self) / len(allowed)) + 1
         lists = self._index.nlist if wanted > 0.05 else min(lists, self._index.nlist)
         return _faiss.SearchParametersIVF(sel=selector, nprobe=lists)
+
+
+def _selector(allowed: npt.NDArray[np.int64], count: int) -> Any:
+    """A bit for each row: a set of half a million numbers would take longer to fill than to search with."""
+    chosen = np.zeros(count, np.bool_)
+    chosen[allowed] = True
+    return _faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
 
 
 def best(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from index.dense import best
 from index.encoder import Encoded, Encoder
 from index.fusion import FEATURES, Fusion
 from index.late_interaction import max_sim
-from index.lexical import LexicalIndex
+from index.matches import Matches, Scored
 from index.references import ReferenceMatcher
 from index.retrieval import Hit, Query, RankedEntry, Ranking
 from index.segments import segment_best, segment_mean_of_best, segment_rows
@@ -32,10 +32,10 @@ class HybridRetriever:
         self._encoder = encoder
         self._fusion = fusion
         self._references = ReferenceMatcher(snapshot.entries)
+        self._documents, self._entry_documents = _numbered(doc_id for doc_id, _ in snapshot.entries)
         # An imported article may be a mere heading over its paragraphs: there is nothing in it to quote.
         self._has_text = snapshot.passage_ranges[:, 1] > snapshot.passage_ranges[:, 0]
-        self._numbers = {code: n for n, code in enumerate(sorted({p.language for p in snapshot.passages}))}
-        self._languages = np.array([self._numbers[passage.language] for passage in snapshot.passages], np.int16)
+        self._numbers, self._languages = _numbered(passage.language for passage in snapshot.passages)
         kinds = np.array([negative.kind for negative in snapshot.negatives])
         self._negatives = {str(kind): np.flatnonzero(kinds == kind) for kind in np.unique(kinds)}
 
@@ -53,7 +53,7 @@ class HybridRetriever:
         encoded = self._encoder.encode(query.text, "query")
         question = comparable(s, encoded.sentence, query.language)
         allowed = self._allowed(query)
-        lexical = self._lexical(query, allowed)
+        lexical = self._lexical(query)
         key_scores = s.key_index.scores(question)
         candidates = self._candidates(encoded, question, key_scores, lexical, allowed)
         if not len(candidates):
@@ -61,8 +61,8 @@ class HybridRetriever:
         features = np.zeros((len(candidates), len(FEATURES)), np.float32)
         best_passage = self._text_features(encoded, candidates, features, query.language)
         self._key_features(encoded, question, key_scores, candidates, features)
-        for name, scores in lexical.items():
-            features[:, FEATURES.index(name)] = scores[candidates]
+        for name, matches in lexical.items():
+            features[:, FEATURES.index(name)] = matches.of(candidates)
         fused = self._fusion.scores(features)
         order = np.argsort(-fused, kind="stable")
         entries = tuple(
@@ -81,28 +81,27 @@ class HybridRetriever:
         """Which entries may be found, bool (e,); None for all."""
         if query.documents is None:
             return None
-        return np.array([doc_id in query.documents for doc_id, _ in self.snapshot.entries])
+        wanted = np.zeros(len(self._documents), np.bool_)
+        wanted[[self._documents[doc_id] for doc_id in query.documents if doc_id in self._documents]] = True
+        return wanted[self._entry_documents]
 
-    def _lexical(self, query: Query, allowed: npt.NDArray[np.bool_] | None) -> dict[str, npt.NDArray[np.float32]]:
-        """Feature name to each entry's best BM25 score, or to its likeness with a reference named; float32 (e,)."""
+    def _lexical(self, query: Query) -> dict[str, Matches]:
+        """Feature name to each entry's best BM25 score, or to its likeness with a reference named."""
         s = self.snapshot
         legs = {
             "lexical_text": s.lexical_text.get(query.language),
             "lexical_key": s.lexical_key.get(query.language),
             "lexical_reference": s.lexical_text.get(REFERENCE_LANGUAGE),
         }
-        found = {name: _best_by_entry(leg, query.text, len(s.entries)) for name, leg in legs.items()}
-        found["reference"] = self._references.scores(query.text)
-        if allowed is None:
-            return found
-        return {name: np.where(allowed, scores, np.float32(0)) for name, scores in found.items()}
+        found = {name: leg.ask(query.text, len(s.entries)) for name, leg in legs.items() if leg is not None}
+        return found | {"reference": Scored(self._references.scores(query.text))}
 
     def _candidates(
         self,
         encoded: Encoded,
         question: npt.NDArray[np.float32],
         key_scores: npt.NDArray[np.float32] | None,
-        lexical: dict[str, npt.NDArray[np.float32]],
+        lexical: dict[str, Matches],
         allowed: npt.NDArray[np.bool_] | None,
     ) -> npt.NDArray[np.int64]:
         """Entry numbers proposed by any leg, each leg in turn giving its next best, at most CANDIDATES."""
@@ -118,8 +117,7 @@ class HybridRetriever:
         else:
             keys, _ = s.key_index.search(question, CANDIDATE_ROWS, rows and rows[1])
         legs = [_distinct(s.passage_entries[passages]), _distinct(s.key_entries[keys])]
-        for scores in lexical.values():
-            legs.append(_best_entries(scores))
+        legs += [matches.best(CANDIDATES, allowed) for matches in lexical.values()]
         chosen: dict[int, None] = {}
         for place in range(CANDIDATES):
             for leg in legs:
@@ -174,19 +172,10 @@ class HybridRetriever:
         return {kind: max(0.0, float(cosines[places].max())) for kind, places in self._negatives.items()}
 
 
-def _best_by_entry(leg: LexicalIndex | None, text: str, entries: int) -> npt.NDArray[np.float32]:
-    best = np.zeros(entries, np.float32)
-    if leg is not None and len(leg.rows):
-        # Rows are sorted by what they belong to.
-        starts = np.flatnonzero(np.diff(leg.rows, prepend=-1))
-        best[leg.rows[starts]] = np.maximum.reduceat(leg.scores(text), starts)
-    return best
-
-
-def _best_entries(scores: npt.NDArray[np.float32]) -> list[int]:
-    """The entries that score highest, above 0."""
-    places, found = best(scores, CANDIDATES)
-    return [int(place) for place in places[found > 0]]
+def _numbered(names: Iterable[str]) -> tuple[dict[str, int], npt.NDArray[np.int32]]:
+    """A number for each distinct name, and the names as these numbers."""
+    numbers: dict[str, int] = {}
+    return numbers, np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int32)
 
 
 def _distinct(numbers: npt.NDArray[np.int64]) -> list[int]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.encoder import Encoded
+from index.entries import entry_number
 from index.late_interaction import max_sim
 from index.snapshot import Snapshot
 
@@ -32,7 +33,7 @@ def select_quotes(
     Where the versions have as many sentences, they are taken to correspond, their scores are averaged, and the same
     sentence is quoted in each.
     """
-    number = snapshot.entries.index(entry)
+    number = entry_number(snapshot, entry)
     start, end = snapshot.passage_ranges[number].tolist()
     rows: dict[str, list[int]] = {}
     for row in range(start, end):

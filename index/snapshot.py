@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from index.errors import IndexDamaged, IndexMismatch, IndexMissing
 from index.lease import Lease
 from index.lexical import LexicalIndex
 from index.projection import PROJECTION, fit_projection, project
+from index.records import read_records
 from index.store import (
     FORMAT,
     Manifest,
@@ -40,6 +42,7 @@ from index.store import (
 )
 from index.texts import EncodedTexts, encode_texts, known_rows, mapped
 
+T = TypeVar("T", Passage, BankQuestion)
 Progress = Callable[[str, int, int], None]
 """Hears of the stage, how many are done, and of how many."""
 
@@ -53,7 +56,7 @@ _PACKAGES = ("faiss-cpu", "bm25s", "numpy", "onnxruntime", "sentencepiece", "sen
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An index in memory, its arrays memory-mapped.
+    """An index in memory, its arrays memory-mapped, and its passages as well where they are many.
 
     Entries are numbered by document and place; passages and keys are sorted by entry, and
     `passage_ranges[e]`, `key_ranges[e]` are the half-open row ranges of entry e, int64 (e, 2).
@@ -67,7 +70,7 @@ class Snapshot:
     lease: Lease
     documents: dict[str, dict[str, Document]]
     entries: tuple[tuple[str, str], ...]
-    passages: tuple[Passage, ...]
+    passages: Sequence[Passage]
     passage_entries: npt.NDArray[np.int64]
     passage_ranges: npt.NDArray[np.int64]
     passage_texts: EncodedTexts
@@ -193,8 +196,8 @@ def build_snapshot(
         np.save(folder / "negatives.projected.npy", project(negatives, projection))
         DenseIndex.build(blocks["passages"].vectors).save(folder / "passages.faiss")
         DenseIndex.build(np.load(folder / "keys.projected.npy")).save(folder / "keys.faiss")
-        _write_lexical(folder / "lexical_text", [(p.language, p.searchable) for p in passages], passage_entries)
-        _write_lexical(folder / "lexical_key", [(q.language, q.text) for q in bank], key_entries)
+        write_lexical(folder / "lexical_text", passages, lambda passage: passage.searchable, passage_entries)
+        write_lexical(folder / "lexical_key", bank, lambda question: question.text, key_entries)
         manifest = Manifest(
             version=version,
             format=FORMAT,
@@ -285,11 +288,13 @@ def _centre_all(
     return centred(vectors, np.stack([means[language] for language in languages]))
 
 
-def _write_lexical(folder: Path, rows: list[tuple[str, str]], entries: npt.NDArray[np.int64]) -> None:
-    for language in sorted({language for language, _ in rows}):
-        chosen = [number for number, (own, _) in enumerate(rows) if own == language]
-        engine = LexicalIndex.build(language, [rows[number][1] for number in chosen], entries[chosen])
-        engine.save(folder / language)
+def write_lexical(folder: Path, members: Sequence[T], text: Callable[[T], str], entries: npt.NDArray[np.int64]) -> None:
+    """One index for each language of the members (passages or questions), their texts taken one by one."""
+    languages = np.array([member.language for member in members])
+    for language in np.unique(languages).tolist():
+        chosen = np.flatnonzero(languages == language)
+        texts = (text(members[number]) for number in chosen.tolist())
+        LexicalIndex.build(language, texts, entries[chosen]).save(folder / language)
 
 
 def bank_of(snapshot: Snapshot) -> Iterator[BankQuestion]:
@@ -329,7 +334,7 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
         document = parse_document(read_text(path), doc_id=doc_id, language=language, path=path)
         documents.setdefault(doc_id, {})[language] = document
     entries = tuple((row[0], row[1]) for row in lines("entries"))  # type: ignore[index]
-    passages = tuple(Passage(**{**row, "path": tuple(row["path"])}) for row in lines("passages"))  # type: ignore[arg-type]
+    passages = read_passages(folder)
     passage_entries = np.load(folder / "passage_entries.npy")
     key_entries = np.load(folder / "key_entries.npy")
     passage_texts = EncodedTexts.load(folder, "passages")
@@ -358,12 +363,16 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
         negative_vectors=mapped(folder / "negatives.projected.npy"),
         language_means=means,
         projection=np.load(folder / "projection.npy"),
-        lexical_text=_read_lexical(folder / "lexical_text"),
-        lexical_key=_read_lexical(folder / "lexical_key"),
+        lexical_text=read_lexical(folder / "lexical_text"),
+        lexical_key=read_lexical(folder / "lexical_key"),
     )
 
 
-def _read_lexical(folder: Path) -> dict[str, LexicalIndex]:
+def read_passages(folder: Path) -> Sequence[Passage]:
+    return read_records(folder / "passages.jsonl", lambda row: Passage(**{**row, "path": tuple(row["path"])}))
+
+
+def read_lexical(folder: Path) -> dict[str, LexicalIndex]:
     if not folder.is_dir():
         return {}
     return {path.name: LexicalIndex.load(path.name, path) for path in sorted(folder.iterdir())}

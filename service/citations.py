@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from index.entries import passage_rows
 from index.snapshot import Snapshot
 from service.schemas import VerifyRequest, VerifyResponse
 
@@ -20,8 +21,9 @@ def verify_citation(claim: VerifyRequest, snapshot: Snapshot) -> VerifyResponse:
             return _no("The passage does not stand in the document.", checksum)
         text = claim.text if claim.text is not None else text
     else:
-        passage = next((p for p in snapshot.passages if p.passage_id == claim.passage_id), None)
-        if passage is None or (passage.doc_id, passage.language) != (claim.doc_id, claim.language):
+        own = (snapshot.passages[row] for row in passage_rows(snapshot, claim.doc_id))
+        passage = next((p for p in own if p.passage_id == claim.passage_id), None)
+        if passage is None or passage.language != claim.language:
             return _no(f"There is no passage {claim.passage_id!r} in that document.", checksum)
         if claim.text is not None and claim.text != passage.text:
             return _no("The passage reads otherwise.", checksum)

@@ -122,6 +122,24 @@ def test_rows_at_hand_are_what_is_searched(tmp_path: Path) -> None:
         np.testing.assert_array_equal(index.scores(question), vectors @ question)
 
 
+@pytest.mark.parametrize(("limit", "exact"), [(50, True), (49, False)])
+def test_few_allowed_rows_are_compared_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, exact: bool
+) -> None:
+    """Then none is missed, however few lists are searched; of more, those in other lists are."""
+    monkeypatch.setattr(dense, "FLAT_UP_TO", ROWS - 1)
+    monkeypatch.setattr(dense, "RECALL", 0.0)
+    monkeypatch.setattr(dense, "COMPARED_UP_TO", limit)
+    vectors = unit(ROWS, seed=1)
+    DenseIndex.build(vectors).save(tmp_path / "x.faiss")
+    index = DenseIndex.load(tmp_path / "x.faiss", vectors)
+    allowed = np.arange(0, 300, 6, dtype=np.int64)
+    found = [index.search(question, 2, allowed)[0].tolist() for question in unit(40, seed=8)]
+    right = [plain(vectors, question, 2, allowed.tolist()) for question in unit(40, seed=8)]
+    assert (found == right) is exact
+    assert {row for rows in found for row in rows} <= set(allowed.tolist())
+
+
 def test_no_scores_of_all_rows_where_not_all_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense, "FLAT_UP_TO", ROWS - 1)
     assert DenseIndex.build(unit(ROWS, seed=1)).scores(unit(1, seed=2)[0]) is None
