@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from threading import Event, Thread
 
 
 def tree(pid: int) -> list[int]:
@@ -32,6 +36,42 @@ def pss_mib(pid: int) -> float:
 
 def tree_pss_mib(pid: int) -> float:
     return sum(pss_mib(one) for one in tree(pid))
+
+
+def resident_mib() -> tuple[float, float]:
+    """Of this process, in MiB: its own memory, and what it holds of files, which the system takes back when it must."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    found = {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines if line.startswith("Rss")}
+    return found["RssAnon"], found["RssFile"]
+
+
+@dataclass(slots=True)
+class Work:
+    """Seconds that some work took, and by how many MiB this process's own memory grew meanwhile, at the most."""
+
+    seconds: float = 0.0
+    grew_mib: float = 0.0
+
+
+@contextmanager
+def watched() -> Iterator[Work]:
+    """Fills in what the body did, its memory looked at fifty times a second."""
+    work, ended, before = Work(), Event(), resident_mib()[0]
+
+    def watch() -> None:
+        while not ended.wait(0.02):
+            work.grew_mib = max(work.grew_mib, resident_mib()[0] - before)
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    started = time.perf_counter()
+    try:
+        yield work
+    finally:
+        work.seconds = time.perf_counter() - started
+        work.grew_mib = max(work.grew_mib, resident_mib()[0] - before)
+        ended.set()
+        watcher.join()
 
 
 def grown_mib(samples: Sequence[float]) -> float:
