@@ -18,7 +18,7 @@ from test_service_serving import served
 
 from eval.benchmarks import load
 from eval.benchmarks.load import GROWTH_LIMIT_MIB, Level, Soak, Tally, faults, measure, table
-from eval.benchmarks.memory import grown_mib, tree, tree_pss_mib
+from eval.benchmarks.memory import grown_mib, tree, tree_own_mib
 from eval.benchmarks.traffic import Call, distinct, mixed
 
 QUESTIONS = [("can we withdraw our signature", "en"), ("is there a deadline for signing", "en")]
@@ -122,8 +122,11 @@ def test_growth_is_the_last_third_over_the_middle_one() -> None:
 
 def test_memory_is_read_of_the_process_and_those_below() -> None:
     assert os.getpid() in tree(os.getpid())
-    assert tree_pss_mib(os.getpid()) > 10
-    assert tree_pss_mib(2**30) == 0
+    before = tree_own_mib(os.getpid())
+    held = bytearray(b"x") * (64 << 20)
+    assert 60 < tree_own_mib(os.getpid()) - before < 68
+    assert len(held) == 64 << 20
+    assert tree_own_mib(2**30) == 0
 
 
 def test_the_traffic_is_mixed_and_the_same_each_time() -> None:

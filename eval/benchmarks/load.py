@@ -25,7 +25,7 @@ from statistics import median, quantiles
 
 import httpx
 
-from eval.benchmarks.memory import grown_mib, tree_pss_mib
+from eval.benchmarks.memory import grown_mib, tree_own_mib
 from eval.benchmarks.traffic import Call, distinct, mixed
 from eval.gold import read_gold
 from service.settings import Settings
@@ -56,7 +56,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    """Mixed traffic over a stretch. `memory_mib` are samples of the server's PSS, all its processes together."""
+    """Mixed traffic over a stretch. `memory_mib` are samples of the server's own memory, all its processes together."""
 
     minutes: float
     requests: int
@@ -133,18 +133,18 @@ async def measure(
 
 
 async def soak(url: str, pid: int, minutes: float, calls: Callable[[], Call], clients: int = 4) -> Soak:
-    """Mixed traffic, the memory of the process and those below it sampled sixty times."""
+    """Mixed traffic, the own memory of the process and those below it sampled sixty times."""
     samples: list[float] = []
 
     async def sample() -> None:
         while True:
-            samples.append(round(tree_pss_mib(pid), 1))
+            samples.append(round(tree_own_mib(pid), 1))
             await asyncio.sleep(minutes)  # a sixtieth of that many minutes, in seconds
 
     watch = asyncio.create_task(sample())
     tally = await drive(url, clients, 60 * minutes, calls)
     watch.cancel()
-    samples.append(round(tree_pss_mib(pid), 1))
+    samples.append(round(tree_own_mib(pid), 1))
     return Soak(
         minutes=minutes,
         requests=len(tally.latencies_ms) + tally.turned_away + tally.failures.total(),
@@ -198,9 +198,9 @@ def table(levels: Sequence[Level], soaked: Soak | None) -> str:
         first, last = soaked.memory_mib[0], soaked.memory_mib[-1]
         lines += [
             "",
-            f"Mixed traffic, {soaked.minutes:g} minutes: {soaked.requests} requests, {soaked.failed} failed; memory "
-            f"{first} MiB at its beginning, {last} MiB at its end, {soaked.grown_mib:+} MiB from the middle third "
-            "to the last",
+            f"Mixed traffic, {soaked.minutes:g} minutes: {soaked.requests} requests, {soaked.failed} failed; own "
+            f"memory {first} MiB at its beginning, {last} MiB at its end, {soaked.grown_mib:+} MiB from the middle "
+            "third to the last",
         ]
     return "\n".join(lines)
 

@@ -25,17 +25,18 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def pss_mib(pid: int) -> float:
-    """Proportional set size in MiB: a page shared by n processes counts a n-th in each."""
+def own_mib(pid: int) -> float:
+    """Anonymous memory in MiB: what the process has for itself. Pages of files (index, model, libraries) are left out:
+    they are shared, and come and go with what else runs on the machine."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Anonymous:")) / 1024
 
 
-def tree_pss_mib(pid: int) -> float:
-    return sum(pss_mib(one) for one in tree(pid))
+def tree_own_mib(pid: int) -> float:
+    return sum(own_mib(one) for one in tree(pid))
 
 
 def resident_mib() -> tuple[float, float]:
