@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from corpus.languages import EU_LANGUAGES
 from service.texts import texts
 
 if TYPE_CHECKING:
@@ -651,6 +652,16 @@ def test_nothing_scrolls_sideways_at_320_pixels(site: str, tabs: Tabs, language:
         page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
         assert (address, wide()) == (address, [])
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.parametrize("language", sorted(EU_LANGUAGES))
+def test_the_header_is_one_line_at_768_pixels(site: str, tabs: Tabs, language: str) -> None:
+    page = tabs.open(site, locale=language, viewport={"width": 768, "height": 900})
+    brand, tools = (page.locator(part).bounding_box() for part in (".brand", ".site-header-tools"))
+    assert brand["x"] + brand["width"] <= tools["x"] or tools["x"] + tools["width"] <= brand["x"]
+    assert abs(brand["y"] + brand["height"] / 2 - tools["y"] - tools["height"] / 2) < 2
+    assert page.locator(".site-header").bounding_box()["height"] < 80
+    assert page.evaluate("document.documentElement.scrollWidth") <= 768
 
 
 def test_motion_is_kept_from_those_who_do_not_want_it(site: str, tabs: Tabs) -> None:

@@ -43,7 +43,7 @@ export function cards(documents, heading, more = () => null) {
     return h(
       "li", { class: "catalogue-item" },
       h(heading, inLanguage(language), link),
-      h("p", { class: "catalogue-facts" }, badge(authority), " ", publicationDate(info.published)),
+      h("p", { class: "catalogue-facts" }, badge(authority), " ", h("span", { class: "catalogue-date" }, publicationDate(info.published))),
       more(info),
     );
   }));
