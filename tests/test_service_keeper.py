@@ -161,12 +161,11 @@ def test_a_snapshot_that_cannot_be_opened_is_refused_and_the_old_one_answers(
     assert not keeper.refresh(), "it is not tried again each time"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+# A fault of our own would strike every snapshot: the test after this one has that.
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "fault"])
 def test_at_start_the_last_good_snapshot_stands_in(
     settings: Settings, index_root: Path, build: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    if kind == "fault":
-        pytest.skip("it would strike every snapshot; the next test has that")
     old = current_version(index_root)
     new = build("one more")
     said = refuse_by(kind, index_root, new, monkeypatch)
