@@ -33,19 +33,19 @@ def problem_response(
     status: int, detail: str, errors: list[FieldError] | None = None, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     title = HTTPStatus(status).phrase
-    body = Problem(type="about:blank", title=title, status=status, detail=detail, errors=errors or [])
+    body = Problem(type="about:blank", title=title, status=status, detail=sayable(detail), errors=errors or [])
     return JSONResponse(body.model_dump(), status_code=status, headers=headers, media_type=PROBLEM_TYPE)
 
 
 def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(Refusal)
     async def refused(_: Request, error: Refusal) -> JSONResponse:
-        fields = [FieldError(field=error.field, message=error.detail)] if error.field else []
+        fields = [FieldError(field=error.field, message=sayable(error.detail))] if error.field else []
         return problem_response(error.status, error.detail, fields, error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [FieldError(field=_field(item["loc"]), message=str(item["msg"])) for item in error.errors()]
+        fields = [FieldError(field=_field(item["loc"]), message=sayable(item["msg"])) for item in error.errors()]
         named = "; ".join(f"{field.field}: {field.message}" for field in fields)
         return problem_response(422, f"The request is not valid. {named}", fields)
 
@@ -62,7 +62,12 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 def _field(location: tuple[Any, ...]) -> str:
     parts = [str(part) for part in location if part not in ("body", "query", "path")]
-    return ".".join(parts) or "body"
+    return sayable(".".join(parts)) or "body"
+
+
+def sayable(text: str) -> str:
+    """The text as UTF-8 can hold it: half of a surrogate pair, which JSON's escapes can spell, becomes its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.desk import desk_of
 from service.problems import problem_response
@@ -34,7 +35,7 @@ class _Door:
         self._wanted.set()
         # One request that is given up must not end what the others wait for.
         inner = await asyncio.shield(self._opened)
-        await inner(scope, receive, send)
+        await inner(scope, receive, _in_our_shape(scope, receive, send))
 
     async def run(self) -> None:
         """Until cancelled: waits for the first request, then keeps the server open. In one task, as its sessions must
@@ -58,6 +59,36 @@ class _Door:
         async with server.session_manager.run():
             opened.set_result(app)
             await asyncio.Event().wait()
+
+
+_REMEDIES = {
+    400: "Send JSON, with the header Content-Type: application/json.",
+    403: "Name the origin's host in MCP_HOSTS.",
+    421: "Name the host in MCP_HOSTS.",
+}
+
+
+def _in_our_shape(scope: Scope, receive: Receive, send: Send) -> Send:
+    """A `send` that lets JSON-RPC's own errors pass, and makes the SDK's refusals in plain text problem+json."""
+    refused: int | None = None
+    said: list[bytes] = []
+
+    async def translate(message: Message) -> None:
+        nonlocal refused
+        if message["type"] == "http.response.start":
+            kind = Headers(raw=message["headers"]).get("content-type", "")
+            if message["status"] >= 400 and not kind.startswith("application/"):
+                refused = message["status"]
+                return
+        elif refused is not None:
+            said.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                detail = f"{b''.join(said).decode('utf-8', 'replace')}. {_REMEDIES.get(refused, '')}".strip()
+                await problem_response(refused, detail)(scope, receive, send)
+            return
+        await send(message)
+
+    return translate
 
 
 def install_mcp(app: FastAPI) -> None:

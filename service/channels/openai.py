@@ -23,10 +23,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from corpus.detection import detector
 from service.answers import Answer
 from service.channels.dialogue import converse
-from service.channels.openai_request import ChatError, ChatErrorResponse, ChatRequest, questions
+from service.channels.openai_request import ChatError, ChatErrorResponse, ChatMessage, ChatRequest, questions
 from service.channels.rendering import link_target, markdown, reply
 from service.desk import desk_of
 from service.pipeline import Ask
+from service.problems import sayable
 from service.schemas import AnswerResponse
 
 _log = logging.getLogger(__name__)
@@ -135,10 +136,15 @@ def _annotations(answer: AnswerResponse, content: str) -> list[dict[str, Any]]:
 
 def _usage(request: ChatRequest, content: str) -> dict[str, int]:
     """Words and marks, since there is no model whose tokens could be counted."""
-    contents = (message.content for message in request.messages if message.content)
-    sent = sum(_count(json.dumps(sent_content, ensure_ascii=False)) for sent_content in contents)
+    sent = sum(_count(text) for message in request.messages for text in _texts(message))
     told = _count(content)
     return {"prompt_tokens": sent, "completion_tokens": told, "total_tokens": sent + told}
+
+
+def _texts(message: ChatMessage) -> list[str]:
+    if isinstance(message.content, str):
+        return [message.content]
+    return [text for part in message.content or () if isinstance(text := part.get("text"), str)]
 
 
 def _count(text: str) -> int:
@@ -172,7 +178,8 @@ def _error(
     status: int, message: str, param: str | None = None, code: str | None = None, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     kind = "invalid_request_error" if status < 500 else "server_error"
-    body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    named = None if param is None else sayable(param)
+    body = {"error": {"message": sayable(message), "type": kind, "param": named, "code": code}}
     return JSONResponse(body, status_code=status, headers=headers)
 
 

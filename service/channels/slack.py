@@ -21,7 +21,6 @@ import re
 import time
 import urllib.request
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qs
 
 import anyio
@@ -29,6 +28,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, BackgroundTasks, Request
 from fastapi.responses import JSONResponse
 
+from service.channels.payload import Json, read_object, word
 from service.channels.rendering import Reply, Source, escape_mrkdwn, link_target, mrkdwn, mrkdwn_source, reply
 from service.channels.replays import Replays
 from service.desk import desk_of
@@ -47,8 +47,6 @@ _ANSWER_SECONDS = 2.5  # Slack waits three
 _EVENT_SECONDS = 6 * 3600  # Slack tries again for some time; nobody repeats an event after that
 _SECTION_CHARS = 3000  # Slack's limit on the text of a section
 
-Json = dict[str, Any]
-
 
 def slack_router(settings: Settings, clock: Callable[[], float] = time.time) -> APIRouter:
     """The endpoint. `clock` gives seconds since 1970, as Slack's timestamps do."""
@@ -64,9 +62,9 @@ def slack_router(settings: Settings, clock: Callable[[], float] = time.time) -> 
         if not first and "x-slack-retry-num" not in request.headers:
             raise Refusal(401, "This signature was used before. Sign each request anew.")
         if request.headers.get("content-type", "").startswith("application/json"):
-            payload = _event_payload(body)
+            payload = read_object(body, "an event of the Events API")
             if payload.get("type") == "url_verification":
-                return {"challenge": payload.get("challenge", "")}
+                return {"challenge": word(payload.get("challenge"))}
             return await _on_event(request, payload, events, later)
         if not first:
             raise Refusal(401, "This signature was used before. Slash commands are not sent again.")
@@ -92,16 +90,6 @@ def _verified(request: Request, body: bytes, settings: Settings, now: float) -> 
     return signature
 
 
-def _event_payload(body: bytes) -> Json:
-    try:
-        payload = json.loads(body)
-    except ValueError as error:
-        raise Refusal(400, f"The body is not JSON ({error}). Send an event of the Events API.") from error
-    if not isinstance(payload, dict):
-        raise Refusal(400, "The body is no JSON object. Send an event of the Events API.")
-    return payload
-
-
 async def _on_command(request: Request, body: bytes) -> JSONResponse | Json:
     """Answer a slash command, to the asker alone."""
     form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
@@ -125,15 +113,15 @@ async def _on_event(request: Request, payload: Json, events: Replays, later: Bac
     """Answer a mention or a message once, in its thread; anything else is taken note of."""
     event = payload.get("event")
     if payload.get("type") != "event_callback" or not isinstance(event, dict):
-        raise Refusal(400, f"A payload of type {payload.get('type')!r} is not known. Subscribe to events only.")
+        raise Refusal(400, f"A payload of type {word(payload.get('type'))!r} is not known. Subscribe to events only.")
     settings: Settings = request.app.state.settings
     # A mention in a channel comes twice, as app_mention and as message: the message's place is what they share.
-    place = [str(part) for part in (payload.get("team_id"), event.get("channel"), event.get("ts"))]
-    keys = [f"event {payload.get('event_id')}", f"message {' '.join(place)}"]
+    place = [word(part) for part in (payload.get("team_id"), event.get("channel"), event.get("ts"))]
+    keys = [f"event {word(payload.get('event_id'))}", f"message {' '.join(place)}"]
     fresh = [events.first(key) for key in keys]
     if not all(fresh):
         return JSONResponse({}, headers={"X-Slack-No-Retry": "1"})
-    question = plain_question(str(event.get("text") or ""))
+    question = plain_question(word(event.get("text")))
     if not _asked_by_a_person(event, payload) or not question:
         return {}
     try:
@@ -148,8 +136,8 @@ async def _on_event(request: Request, payload: Json, events: Replays, later: Bac
         if answer.outcome != "answered" and not _spoken_to(event, payload):
             return {}
         said = message(answer)
-    posted = {"channel": event.get("channel"), **said}
-    if thread := event.get("thread_ts") or (None if event.get("channel_type") == "im" else event.get("ts")):
+    posted = {"channel": word(event.get("channel")), **said}
+    if thread := word(event.get("thread_ts") or (None if event.get("channel_type") == "im" else event.get("ts"))):
         posted["thread_ts"] = thread
     token = settings.slack_bot_token
     if token is not None and token.get_secret_value():
@@ -162,7 +150,7 @@ def _own_ids(payload: Json) -> list[str]:
     """The user ids under which the workspace knows this app."""
     authorizations = payload.get("authorizations")
     found = authorizations if isinstance(authorizations, list) else []
-    return [str(one["user_id"]) for one in found if isinstance(one, dict) and one.get("user_id")]
+    return [name for one in found if isinstance(one, dict) and (name := word(one.get("user_id")))]
 
 
 def _asked_by_a_person(event: Json, payload: Json) -> bool:
@@ -179,7 +167,7 @@ def _spoken_to(event: Json, payload: Json) -> bool:
     """Whether the message was meant for us: elsewhere we speak only when we have an answer."""
     if event["type"] == "app_mention" or event.get("channel_type") in (None, "im"):
         return True
-    return any(f"<@{own}>" in str(event.get("text")) for own in _own_ids(payload))
+    return any(f"<@{own}>" in word(event.get("text")) for own in _own_ids(payload))
 
 
 async def _answer(request: Request, question: str) -> AnswerResponse:

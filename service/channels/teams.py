@@ -14,13 +14,12 @@ import binascii
 import hashlib
 import hmac
 import html
-import json
 import re
-from typing import Any
 
 import anyio
 from fastapi import APIRouter, Request
 
+from service.channels.payload import Json, read_object, word
 from service.channels.rendering import Reply, Source, link_target, reply
 from service.channels.replays import Replays
 from service.desk import desk_of
@@ -33,11 +32,13 @@ from service.texts import texts
 _ANSWER_SECONDS = 4.5  # Teams waits five
 _REPLAY_SECONDS = 7 * 24 * 3600
 
-Json = dict[str, Any]
+
+class SecretUnusable(ValueError):  # noqa: N818 - said to whoever runs the service
+    """The secret of the settings is none; says which, and what to do."""
 
 
 def teams_router(settings: Settings) -> APIRouter:
-    """The endpoint. Raises ValueError when the secret of the settings is not base64, as Teams gives it."""
+    """The endpoint. Raises SecretUnusable when the secret of the settings is not base64, as Teams gives it."""
     router = APIRouter(responses=PROBLEM_RESPONSES | problem_responses(401, 409), tags=["channels"])
     key = _key(settings)
     activities = Replays(_REPLAY_SECONDS)
@@ -67,7 +68,9 @@ def _key(settings: Settings) -> bytes | None:
     except binascii.Error:
         key = b""
     if not key:
-        raise ValueError("TEAMS_HMAC_SECRET is not base64. Copy the security token that Teams showed for the webhook.")
+        raise SecretUnusable(
+            "TEAMS_HMAC_SECRET is not base64. Copy the security token that Teams showed for the webhook."
+        )
     return key
 
 
@@ -81,11 +84,8 @@ def _verify(authorization: str, body: bytes, key: bytes) -> None:
 
 def _activity(body: bytes) -> Json:
     """The message sent. Raises Refusal (400) for what is none."""
-    try:
-        activity = json.loads(body)
-    except ValueError as error:
-        raise Refusal(400, f"The body is not JSON ({error}). Send a message activity.") from error
-    if not isinstance(activity, dict) or activity.get("type") != "message":
+    activity = read_object(body, "a message activity")
+    if activity.get("type") != "message":
         raise Refusal(400, "The body is no message. Send an activity of type 'message'.")
     if not isinstance(activity.get("id"), str) or not activity["id"]:
         raise Refusal(400, "The activity has no id. Send one, a new one each time.", "id")
@@ -95,13 +95,13 @@ def _activity(body: bytes) -> Json:
 def _identity(activity: Json) -> str:
     """Ids are unique within a conversation."""
     conversation = activity.get("conversation")
-    place = conversation.get("id", "") if isinstance(conversation, dict) else ""
+    place = word(conversation.get("id")) if isinstance(conversation, dict) else ""
     return f"{place} {activity['id']}"
 
 
 async def _on_activity(request: Request, activity: Json) -> Json:
     told = texts(_locale(activity))["page"]
-    question = plain_question(str(activity.get("text") or ""))
+    question = plain_question(word(activity.get("text")))
     if not question:
         return _text(f"{told['error_empty']} {told['placeholder']}")
     try:
@@ -128,8 +128,9 @@ def plain_question(text: str) -> str:
 def _locale(activity: Json) -> str:
     """The asker's language as their client says it, for when there is no question to tell it from."""
     entities = activity.get("entities")
-    found = [activity.get("locale"), *(e.get("locale") for e in (entities or []) if isinstance(e, dict))]
-    return next((str(locale)[:2].lower() for locale in found if locale), "en")
+    others = entities if isinstance(entities, list) else []
+    found = [activity.get("locale"), *(one.get("locale") for one in others if isinstance(one, dict))]
+    return next((told[:2].lower() for locale in found if (told := word(locale))), "en")
 
 
 def _text(text: str) -> Json:
