@@ -13,8 +13,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from corpus.errors import CorpusError
-from index.errors import IndexProblem
+from index.errors import IndexMissing, IndexProblem
 from service.answers import Answer
+from service.channels.teams import SecretUnusable
 from service.engine import make_encoder, make_pipeline
 from service.keys import KeysProblem
 from service.pipeline import Ask, Pipeline, UnknownDocument, UnknownLanguage
@@ -22,6 +23,7 @@ from service.settings import Settings, settings
 from service.staff import add_key_commands, add_question_commands
 from service.texts import texts
 from service.tracing import TracingUnavailable
+from service.workers import CannotStart
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -149,10 +151,22 @@ def _row(answer: Answer) -> dict[str, object]:
 def _mcp(_: argparse.Namespace) -> int:
     from service.channels.mcp import serve_stdio
     from service.desk import Desk
-    from service.engine import Engine
+    from service.keeper import Keeper, Opener
+    from service.logs import configure_logging
 
     chosen = settings()
-    serve_stdio(Desk(Engine(chosen, _pipeline()), chosen))
+    configure_logging(chosen)
+    keeper = Keeper(chosen, Opener(chosen, make_encoder))
+    keeper.refresh()
+    if keeper.engine is None:
+        raise IndexMissing(keeper.problem)
+
+    def desk() -> Desk:
+        assert keeper.engine is not None  # one that answers is only ever replaced by another
+        return Desk(keeper.engine, chosen)
+
+    with keeper.watching(lambda: None):
+        serve_stdio(desk)
     return 0
 
 
@@ -181,9 +195,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 _SAID = (
+    CannotStart,
     CorpusError,
     IndexProblem,
     KeysProblem,
+    SecretUnusable,
     TracingUnavailable,
     UnknownLanguage,
     UnknownDocument,
@@ -199,15 +215,7 @@ def main() -> int:
         if hasattr(arguments, "run_with"):
             return int(arguments.run_with(arguments, settings()))
         return int(arguments.run(arguments))
-    except (
-        CorpusError,
-        IndexProblem,
-        KeysProblem,
-        UnknownLanguage,
-        UnknownDocument,
-        ValidationError,
-        OSError,
-    ) as error:
+    except _SAID as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -221,11 +221,14 @@ async def readyz(request: Request, response: Response) -> Health:
 
 @router.get("/metrics", tags=["operation"], summary="Prometheus metrics", response_class=Response)
 async def metrics(request: Request) -> Response:
-    engine: Engine | None = request.app.state.engine
-    show_index(None if engine is None else engine.snapshot.manifest)
-    settings: Settings = request.app.state.settings
-    QUESTIONS_ROOM.set(settings.concurrent_questions + settings.queued_questions)
+    _show_gauges(request.app.state.settings, request.app.state.engine)
     return metrics_response()
+
+
+def _show_gauges(settings: Settings, engine: Engine | None) -> None:
+    """What is so of this process now. Each of several workers says it of itself, whichever is asked for metrics."""
+    show_index(None if engine is None else engine.snapshot.manifest)
+    QUESTIONS_ROOM.set(settings.concurrent_questions + settings.queued_questions)
 
 
 @router.get("/", include_in_schema=False)
@@ -289,7 +292,9 @@ def create_app(
 
         def show() -> None:
             app.state.engine, app.state.problem = keeper.engine, keeper.problem
+            _show_gauges(settings, keeper.engine)
 
+        _show_gauges(settings, None)
         keeper.refresh()
         show()
         with keeper.watching(show):

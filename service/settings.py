@@ -60,7 +60,8 @@ class Settings(BaseSettings):
     request_timeout_ms: int = Field(
         30000,
         ge=1,
-        description="Longest time until a response begins, the reading of the body included, in milliseconds",
+        description="Longest time that the headers of a request may take, and then the body and the beginning of the "
+        "response together, in milliseconds",
     )
     shutdown_timeout_ms: int = Field(
         30000, ge=1, description="Longest time that requests in flight get to end at shutdown, in milliseconds"

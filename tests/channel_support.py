@@ -121,4 +121,5 @@ def toy_engine(index: Path, confidence: float = 0.9, in_scope: float = 0.9, **ch
 if __name__ == "__main__":  # the toy service on standard input and output
     from service.channels.mcp import serve_stdio
 
-    serve_stdio(Desk(toy_engine(Path(sys.argv[1])), make_settings()))
+    desk = Desk(toy_engine(Path(sys.argv[1])), make_settings())
+    serve_stdio(lambda: desk)

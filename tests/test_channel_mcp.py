@@ -13,12 +13,15 @@ import anyio
 import httpx2
 import pytest
 from channel_support import serving, toy_engine
-from conftest import CHECKOUT, make_settings
+from conftest import CHECKOUT, NEGATIVES, ToyEncoder, make_settings
 from mcp import Client, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
 from starlette.testclient import TestClient
 
+from corpus.collection import read_collection
 from index.errors import IndexMissing, IndexProblem
+from index.snapshot import build_snapshot
+from index.store import current_version
 from service.app import create_app
 from service.channels.mcp import DocumentText
 from service.channels.rendering import markdown, reply
@@ -202,7 +205,11 @@ def test_on_loopback_only_known_names_are_answered(built_index: Path, headers: d
     app = create_app(make_settings(mcp_hosts=["faq.example.eu"]), lambda _: toy_engine(built_index))
     accept = {"Accept": "application/json, text/event-stream", "Host": "127.0.0.1"}
     with TestClient(app) as opened:
-        assert opened.post("/mcp", json=body, headers=accept | headers).status_code == status
+        response = opened.post("/mcp", json=body, headers=accept | headers)
+    assert response.status_code == status
+    if status != 200:
+        assert response.headers["content-type"] == "application/problem+json"
+        assert "MCP_HOSTS" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("changes", [{"host": "0.0.0.0"}, {"mcp_hosts": ["*"]}])
@@ -280,6 +287,34 @@ def test_command_serves_the_real_index() -> None:
     )
     assert found["valid"] is False
     assert found["document_sha256"]
+
+
+def test_over_standard_streams_a_new_snapshot_answers_without_a_new_start(
+    index_root: Path, corpus_folder: Path
+) -> None:
+    server = StdioServerParameters(
+        command=sys.executable,
+        args=[str(CHECKOUT / "tests" / "toy_server.py"), "mcp"],
+        env={"PYTHONPATH": str(CHECKOUT), "INDEX_DIR": str(index_root), "INDEX_POLL_MS": "20"},
+        cwd=str(index_root.parent),
+    )
+
+    async def run(opened: Client) -> None:
+        async def version() -> str:
+            told = structured(await opened.call_tool("ask", {"question": QUESTION, "language": "en"}))
+            return str(told["index"]["version"])
+
+        assert await version() == current_version(index_root)
+        (corpus_folder / "questions/unanswered/en.yaml").write_text(NEGATIVES + '  - "one more"\n')
+        collection = read_collection(corpus_folder)
+        manifest, _ = build_snapshot(collection, ToyEncoder(), index_root, threads=1, progress=lambda *_: None)
+        for _ in range(2400):
+            if await version() == manifest.version:
+                return
+            await anyio.sleep(0.05)
+        raise AssertionError("the new snapshot never answered")
+
+    talk(server, run)
 
 
 def test_the_same_tools_over_standard_streams(built_index: Path, client: TestClient) -> None:

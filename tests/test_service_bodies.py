@@ -127,7 +127,7 @@ def test_hostile_bodies_are_refused_as_described_or_answered(
     @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(body=hostile(HONEST[name]), kind=st.one_of(st.just("application/json"), st.sampled_from(CONTENT_TYPES)))
     def run(body: bytes, kind: str) -> None:
-        headers = {key: value.encode("latin-1") for key, value in headers_for(path, body, kind).items()}
+        headers = [(key.encode(), value.encode("latin-1")) for key, value in headers_for(path, body, kind).items()]
         response = door.post(path, content=body, headers=headers)
         check(path, response)
         seen[response.status_code] += 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MAILBOX, FixedDetector, constant_judge, make_settings
+from uvicorn import Config
 
 from corpus.languages import LANGUAGES
 from index.errors import IndexMissing
@@ -239,10 +240,16 @@ def test_batch_that_stops_leaves_the_old_file_and_nothing_else(monkeypatch: pyte
 def test_serve_takes_options_before_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     called: dict[str, object] = {}
 
-    def fake(app: object, **options: object) -> None:
-        called.update(options)
+    class Fake:
+        started = True
 
-    monkeypatch.setattr("uvicorn.run", fake)
+        def __init__(self, config: Config) -> None:
+            called.update(vars(config))
+
+        def run(self) -> None:
+            pass
+
+    monkeypatch.setattr("service.serving.Server", Fake)
     monkeypatch.setattr("service.serving.configure_logging", lambda chosen: None)
     for name, value in (("HOST", "127.0.0.1"), ("PORT", "8000")):
         monkeypatch.setenv(name, value)

@@ -1,4 +1,5 @@
-"""`python -m service serve` with the toy encoder, as a process of its own; it fails at questions that ask for it."""
+"""`python -m service serve`, or the command given, with the toy encoder, as a process of its own; it fails at questions
+that ask for it."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from typing import Any
 from conftest import ToyEncoder, constant_judge
 
 from index.encoder import Encoded, Side
+from service import __main__ as commands
 from service import app, engine
-from service.__main__ import main
 
 
 class FailingEncoder(ToyEncoder):
@@ -26,9 +27,10 @@ class FailingEncoder(ToyEncoder):
 if __name__ == "__main__":
     replaced: Sequence[tuple[Any, str, Any]] = [
         (app, "make_encoder", lambda chosen: FailingEncoder()),
+        (commands, "make_encoder", lambda chosen: FailingEncoder()),
         (engine, "load_judge", constant_judge),
     ]
     for owner, name, value in replaced:
         setattr(owner, name, value)
-    sys.argv = ["service", "serve"]
-    sys.exit(main())
+    sys.argv = ["service", *(sys.argv[1:] or ["serve"])]
+    sys.exit(commands.main())

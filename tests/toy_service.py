@@ -1,12 +1,15 @@
 """The service on the tiny corpus as a process of its own: `python toy_service.py`, set by the environment.
 
-`SLOW_MS` makes each question take so long; `BEGUN_FILE` gets a byte when one begins.
+`SLOW_MS` makes each question take so long; `BEGUN_FILE` gets a byte when one begins. While `BROKEN_FILE` exists, a
+process cannot make the application: it says what stands in that file, or is killed where nothing does.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import time
+from pathlib import Path
 
 from conftest import MAILBOX, FixedDetector, ToyEncoder, constant_judge
 from fastapi import FastAPI
@@ -33,6 +36,11 @@ class Slow(Pipeline):
 
 
 def app() -> FastAPI:
+    broken = Path(os.environ.get("BROKEN_FILE", "none"))
+    if broken.exists():
+        if reason := broken.read_text():
+            raise RuntimeError(reason)
+        os.kill(os.getpid(), signal.SIGKILL)
     settings = Settings()
 
     def open_version(version: str) -> Pipeline:

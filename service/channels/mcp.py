@@ -253,6 +253,6 @@ def make_http_app(server: MCPServer, settings: Settings) -> Starlette:
     )
 
 
-def serve_stdio(desk: Desk) -> None:
-    """Serve over standard input and output until the input ends."""
-    make_server(lambda: desk).run("stdio")
+def serve_stdio(desk: Callable[[], Desk]) -> None:
+    """Serve over standard input and output until the input ends; `desk` is called for each tool."""
+    make_server(desk).run("stdio")
