@@ -60,7 +60,7 @@ def test_every_size_is_built_searched_and_measured(few: None, ground: Ground) ->
     assert small["recall@10"] == small["recall@200"] == 1.0
     assert 0.9 <= float(str(large["recall@10"])) <= 1.0
     times = [name for name in large if name.endswith((" p50", " p95", " ms"))]
-    assert len(times) == 12
+    assert len(times) == 13
     for row in found["search"]:
         assert all(float(str(row[name])) > 0 for name in times)
         assert float(str(row["p50 ms"])) <= float(str(row["p95 ms"]))

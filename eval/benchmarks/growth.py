@@ -113,7 +113,9 @@ def search(ground: Ground, count: int, questions: Sequence[Asked]) -> Row:
     def searched(documents: tuple[str, ...] | None = None) -> Times:
         return _times(questions, lambda asked: retriever.search(Query(asked[0], asked[1], documents), K))
 
+    worked = time.process_time()
     whole = searched()
+    worked = time.process_time() - worked
     own, files = resident_mib()
     documents = list(dict.fromkeys(doc_id for doc_id, _ in big.entries))
     vectors = [encoder.encode(text, "query").sentence for text, _ in questions]
@@ -130,6 +132,7 @@ def search(ground: Ground, count: int, questions: Sequence[Asked]) -> Row:
     for name, values in parts.items():
         row |= {f"{name} p50": percentile(values, 0.5), f"{name} p95": percentile(values, 0.95)}
     return row | {
+        "processor ms": 1000 * worked / len(questions),
         f"recall@{K}": shared(found[K], [rows[:K] for rows in right]),
         f"recall@{CANDIDATE_ROWS}": shared(found[CANDIDATE_ROWS], right),
         "own MiB": own,
