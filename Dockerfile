@@ -4,8 +4,10 @@
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 RUN python -m venv /opt/venv
-COPY requirements.lock /app/requirements.lock
-RUN /opt/venv/bin/python -m pip install --only-binary :all: -r /app/requirements.lock
+COPY requirements.lock requirements-milvus.lock /app/
+# requirements-milvus.lock for an index in Milvus (service/deploy/SCALING.md); nothing more otherwise.
+ARG EXTRA_LOCK=requirements.lock
+RUN /opt/venv/bin/python -m pip install --only-binary :all: -r /app/requirements.lock -r "/app/${EXTRA_LOCK}"
 WORKDIR /app
 COPY . /app
 # The index is part of the image: one image, one version of the answers. Rolling back the image rolls them back too.

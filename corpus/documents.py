@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -275,7 +275,7 @@ def read_document(path: Path) -> Document:
     return parse_document(read_text(path), doc_id=path.parent.name, language=path.stem, path=path)
 
 
-def reference_document(translations: dict[str, Document]) -> Document:
+def reference_document(translations: Mapping[str, Document]) -> Document:
     """The version that is cited, of a document's versions by language.
 
     An official text before a summary before a translation; among equals French, then English.

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.gold import GoldQuestion
-from index.hybrid import HybridRetriever
-from index.retrieval import Query, Ranking
+from index.retrieval import Query, Ranker, Ranking
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class RunRow:
 
 
 def make_run(
-    questions: Iterable[GoldQuestion], retriever: HybridRetriever, languages: dict[str, str], threads: int = 2
+    questions: Iterable[GoldQuestion], retriever: Ranker, languages: dict[str, str], threads: int = 2
 ) -> list[RunRow]:
     """Rank every question in the language that `languages` gives for its id."""
     chosen = list(questions)

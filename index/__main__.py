@@ -10,8 +10,10 @@ from pathlib import Path
 
 from corpus.collection import read_collection
 from corpus.errors import CorpusError
+from index.artefact import LATEST, fetch, pack
 from index.encoder import ADAPTER_FILE, MODEL_FOLDER, STATISTICS_FILE, Encoder, OnnxEncoder, ensure_model
 from index.errors import IndexBusy, IndexProblem
+from index.milvus_commands import add_milvus_commands
 from index.shelf import activate, prune, rollback, shelved
 from index.snapshot import Progress, build_snapshot
 from index.store import current_version, read_manifest, verify
@@ -98,6 +100,25 @@ def _rollback(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _pack(arguments: argparse.Namespace) -> int:
+    artefact = pack(arguments.out, arguments.version or current_version(arguments.out), arguments.to)
+    print(f"{arguments.to / artefact.file}: {artefact.size} bytes, SHA-256 {artefact.sha256}")
+    print(f"Upload it first, then {arguments.to / LATEST}.")
+    return 0
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    artefact, new = fetch(arguments.place, arguments.out)
+    told = "fetched and checked" if new else "was there already"
+    print(f"Index {artefact.version} {told}, and is current. A running service takes it up by itself.")
+    if not new:
+        return 0
+    try:
+        return _prune(arguments)
+    except IndexBusy:
+        return 0
+
+
 def _show(arguments: argparse.Namespace) -> int:
     folder = arguments.out / current_version(arguments.out)
     manifest = read_manifest(folder)
@@ -170,6 +191,20 @@ def _parser() -> argparse.ArgumentParser:
     old.add_argument("--out", **out)  # type: ignore[arg-type]
     old.add_argument("--keep", type=_count, default=2, help="old snapshots to keep, default 2")
     old.set_defaults(run=_prune)
+
+    packed = commands.add_parser("pack", help="write a snapshot as one file with its checksum, for object storage")
+    packed.add_argument("--out", **out)  # type: ignore[arg-type]
+    packed.add_argument("--version", help="as `snapshots` lists it; the current one when not given")
+    packed.add_argument("--to", type=Path, required=True, help="folder that the file and latest.json go to")
+    packed.set_defaults(run=_pack)
+
+    fetched = commands.add_parser("fetch", help="fetch what `pack` wrote, check it, make it current")
+    fetched.add_argument("place", help="folder or address, http or https, where latest.json lies")
+    fetched.add_argument("--out", **out)  # type: ignore[arg-type]
+    fetched.add_argument("--keep", type=_count, default=2, help="old snapshots to keep, default 2")
+    fetched.set_defaults(run=_fetch)
+
+    add_milvus_commands(commands, out)
 
     train = commands.add_parser(
         "train", help="fine-tune the default encoder on the question bank (needs `make models`)"

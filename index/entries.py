@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING
 
-from index.snapshot import Snapshot
+if TYPE_CHECKING:
+    from index.snapshot import Snapshot
 
 
 def entry_span(snapshot: Snapshot, doc_id: str) -> range:

@@ -29,3 +29,11 @@ class EncoderUnavailable(IndexProblem):
 
 class IndexUnfit(IndexProblem):
     """The index is whole, but does not find what it must."""
+
+
+class ArtefactProblem(IndexProblem):
+    """A packed index cannot be had, or is not what it should be."""
+
+
+class StoreUnavailable(IndexProblem):
+    """The vector database cannot be reached, or refuses what it is asked."""

@@ -15,13 +15,13 @@ from index.late_interaction import max_sim
 from index.matches import Matches, Scored
 from index.references import ReferenceMatcher
 from index.retrieval import Hit, Query, RankedEntry, Ranking
-from index.segments import segment_best, segment_mean_of_best, segment_rows
+from index.segments import segment_rows
+from index.signals import best_rows, interleaved, key_signals, own_languages, text_signals
 from index.snapshot import Snapshot, comparable
 
 CANDIDATE_ROWS = 200  # rows that each leg proposes
 CANDIDATES = 40  # entries that are scored in full
 RERANKED_ROWS = 48  # passages, and as many keys, that MaxSim compares
-_BEST_KEYS = 3
 
 
 class HybridRetriever:
@@ -118,12 +118,7 @@ class HybridRetriever:
             keys, _ = s.key_index.search(question, CANDIDATE_ROWS, rows and rows[1])
         legs = [_distinct(s.passage_entries[passages]), _distinct(s.key_entries[keys])]
         legs += [matches.best(CANDIDATES, allowed) for matches in lexical.values()]
-        chosen: dict[int, None] = {}
-        for place in range(CANDIDATES):
-            for leg in legs:
-                if place < len(leg) and len(chosen) < CANDIDATES and self._has_text[leg[place]]:
-                    chosen.setdefault(leg[place])
-        return np.array(sorted(chosen), np.int64)
+        return interleaved(legs, CANDIDATES, lambda entry: bool(self._has_text[entry]))
 
     def _text_features(
         self, encoded: Encoded, candidates: npt.NDArray[np.int64], features: npt.NDArray[np.float32], language: str
@@ -133,15 +128,11 @@ class HybridRetriever:
         rows, starts = segment_rows(s.passage_ranges[candidates])  # each candidate has a passage
         cosines = s.passage_texts.vectors[rows] @ encoded.sentence
         spoken = self._languages[rows]
-        own = np.isin(spoken, [self._numbers.get(name, -1) for name in (language, REFERENCE_LANGUAGE, "en")])
-        reranked = _best_rows(cosines + own, starts, RERANKED_ROWS)
+        own = np.isin(spoken, [self._numbers.get(name, -1) for name in own_languages(language)])
+        reranked = best_rows(cosines + own, starts, RERANKED_ROWS)
         likeness = np.full(len(rows), -1.0, np.float32)
         likeness[reranked] = max_sim(encoded, s.passage_texts, rows[reranked].tolist(), symmetric=False)
-        nearest_cosine, nearest = segment_best(cosines, starts)
-        most_alike, likest = segment_best(likeness, starts)
-        features[:, FEATURES.index("text_dense")] = nearest_cosine
-        features[:, FEATURES.index("text_maxsim")] = np.maximum(most_alike, 0.0)
-        chosen: list[int] = rows[np.where(most_alike > 0, likest, nearest)].tolist()
+        chosen: list[int] = rows[text_signals(features, cosines, likeness, starts)].tolist()
         return chosen
 
     def _key_features(
@@ -158,12 +149,10 @@ class HybridRetriever:
             return
         rows, starts = segment_rows(s.key_ranges[candidates[asked]])
         cosines = key_scores[rows] if key_scores is not None else s.key_vectors[rows] @ question
-        reranked = _best_rows(cosines, starts, RERANKED_ROWS)
+        reranked = best_rows(cosines, starts, RERANKED_ROWS)
         likeness = np.zeros(len(rows), np.float32)
         likeness[reranked] = max_sim(encoded, s.key_texts, rows[reranked].tolist(), symmetric=True)
-        features[asked, FEATURES.index("key_dense")] = segment_mean_of_best(cosines, starts, _BEST_KEYS)
-        features[asked, FEATURES.index("key_best")] = np.maximum.reduceat(cosines, starts)
-        features[asked, FEATURES.index("key_maxsim")] = np.maximum.reduceat(likeness, starts)
+        key_signals(features, asked, cosines, likeness, starts)
 
     def _negative(self, question: npt.NDArray[np.float32]) -> dict[str, float]:
         if not self._negatives:
@@ -180,11 +169,3 @@ def _numbered(names: Iterable[str]) -> tuple[dict[str, int], npt.NDArray[np.int3
 
 def _distinct(numbers: npt.NDArray[np.int64]) -> list[int]:
     return list(dict.fromkeys(numbers.tolist()))
-
-
-def _best_rows(scores: npt.NDArray[np.float32], starts: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
-    """Places of the rows to compare in full: each group's best, then the best of all, at most `limit` (or one each)."""
-    firsts = segment_best(scores, starts)[1]
-    others = best(scores, limit)[0]
-    others = others[~np.isin(others, firsts)][: max(0, limit - len(firsts))]
-    return np.sort(np.concatenate([firsts, others]))

@@ -68,6 +68,14 @@ class LexicalIndex:
             scores[self.rows[starts]] = np.maximum.reduceat(self.scores(question), starts)
         return Scored(scores)
 
+    def columns(self) -> Iterator[tuple[str, Numbers, Scores]]:
+        """Each term, the places in `rows` of the texts that have it, and its BM25 weight in each."""
+        data, places, pointers = (self._engine.scores[name] for name in ("data", "indices", "indptr"))
+        for term, number in self._engine.vocab_dict.items():
+            if number + 1 < len(pointers):  # the engine adds an empty term that no text has
+                start, end = int(pointers[number]), int(pointers[number + 1])
+                yield term, places[start:end], data[start:end]
+
     def scores(self, question: str) -> Scores:
         """float32 (n,), in [0, 1): the BM25 score over the most that a row could have with these terms."""
         postings = self._postings(question)

@@ -134,6 +134,13 @@ def find_references(text: str) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(reference for _, _, reference in sorted(kept)))
 
 
+def reference_of(entry_id: str) -> tuple[str, ...]:
+    """The reference that an entry's id carries, empty where it carries none."""
+    parts = entry_id.split("-")
+    kinds = [place for place, part in enumerate(parts) if part in {"art", "rct", "anx", "measure", "commitment"}]
+    return tuple(parts[kinds[-1] :]) if kinds else ()
+
+
 class ReferenceMatcher:
     """Which entries a question names, by the ids of the entries given."""
 
@@ -142,13 +149,8 @@ class ReferenceMatcher:
         self._chapters: list[str] = []
         self._by_reference: dict[tuple[str, ...], list[int]] = {}
         for number, (_, entry_id) in enumerate(entries):
-            parts = entry_id.split("-")
-            self._chapters.append(parts[0])
-            kinds = [
-                place for place, part in enumerate(parts) if part in {"art", "rct", "anx", "measure", "commitment"}
-            ]
-            if kinds:
-                reference = tuple(parts[kinds[-1] :])
+            self._chapters.append(entry_id.split("-")[0])
+            if reference := reference_of(entry_id):
                 self._by_reference.setdefault(reference, []).append(number)
 
     def scores(self, text: str) -> npt.NDArray[np.float32]:

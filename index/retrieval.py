@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from corpus.passages import Passage
-from index.encoder import Encoded
+from index.contents import Contents
+from index.encoder import Encoded, Encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +59,18 @@ class Ranking:
 class Retriever(Protocol):
     def search(self, query: Query, k: int) -> Sequence[Hit]:
         """At most k hits, best first."""
+        ...
+
+
+class Ranker(Retriever, Protocol):
+    """A retriever that tells all signals, and what its index holds."""
+
+    @property
+    def encoder(self) -> Encoder: ...
+
+    @property
+    def snapshot(self) -> Contents: ...
+
+    def rank(self, query: Query) -> Ranking:
+        """Entries, best first."""
         ...

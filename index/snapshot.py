@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -21,8 +21,10 @@ from corpus.passages import SPLITTER, Passage, split_document
 from corpus.questions import BankQuestion, Negative
 from corpus.sentences import sentence_spans
 from index.analysis import ANALYSIS
+from index.contents import Sentences
 from index.dense import DenseIndex
 from index.encoder import Encoder, Side
+from index.entries import entry_number, passage_rows
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing
 from index.lease import Lease
 from index.lexical import LexicalIndex
@@ -89,6 +91,40 @@ class Snapshot:
     projection: npt.NDArray[np.float32]
     lexical_text: dict[str, LexicalIndex]
     lexical_key: dict[str, LexicalIndex]
+
+    @property
+    def question_counts(self) -> Mapping[str, int]:
+        """Language to how many questions of the bank are in it."""
+        return {language: len(leg.rows) for language, leg in self.lexical_key.items()}
+
+    def questions(self) -> Iterator[BankQuestion]:
+        """The bank's questions in the order of the keys, read anew: searching needs none of their texts."""
+        with (self.lease.folder / "keys.jsonl").open(encoding="utf-8") as file:
+            for line in file:
+                yield BankQuestion(**json.loads(line))
+
+    def passage(self, doc_id: str, passage_id: str) -> Passage | None:
+        own = (self.passages[row] for row in passage_rows(self, doc_id))
+        return next((passage for passage in own if passage.passage_id == passage_id), None)
+
+    def sentences(self, entry: tuple[str, str], languages: Sequence[str]) -> dict[str, Sentences]:
+        """Language to the entry's sentences, for those of `languages` that it has. Raises ValueError."""
+        start, end = self.passage_ranges[entry_number(self, entry)].tolist()
+        rows: dict[str, list[tuple[int, int]]] = {}
+        for row in range(start, end):
+            if self.passages[row].language in languages:
+                own = rows.setdefault(self.passages[row].language, [])
+                own.extend((sentence, row) for sentence in range(*self.sentence_ranges[row].tolist()))
+        return {
+            language: Sentences(
+                texts=self.sentence_texts,
+                numbers=[sentence for sentence, _ in own],
+                spans=[(first, last) for first, last in self.sentence_spans[[s for s, _ in own]].tolist()],
+                passages=[self.passages[row] for _, row in own],
+            )
+            for language, own in rows.items()
+            if own
+        }
 
 
 def comparable(snapshot: Snapshot, vector: npt.NDArray[np.float32], language: str) -> npt.NDArray[np.float32]:
@@ -295,13 +331,6 @@ def write_lexical(folder: Path, members: Sequence[T], text: Callable[[T], str], 
         chosen = np.flatnonzero(languages == language)
         texts = (text(members[number]) for number in chosen.tolist())
         LexicalIndex.build(language, texts, entries[chosen]).save(folder / language)
-
-
-def bank_of(snapshot: Snapshot) -> Iterator[BankQuestion]:
-    """The bank's questions in the order of the snapshot's keys, read anew: searching needs none of their texts."""
-    with (snapshot.lease.folder / "keys.jsonl").open(encoding="utf-8") as file:
-        for line in file:
-            yield BankQuestion(**json.loads(line))
 
 
 def require_encoder(manifest: Manifest, fingerprint: str) -> None:

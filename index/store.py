@@ -94,15 +94,20 @@ def building(root: Path) -> Iterator[Path]:
 def publish(folder: Path, root: Path, manifest: Manifest) -> Path:
     """Give the finished folder its name and make it current. Both steps are atomic."""
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1, sort_keys=True), encoding="utf-8")
+    return adopt(folder, root, manifest.version)
+
+
+def adopt(folder: Path, root: Path, version: str) -> Path:
+    """Give a folder with its manifest, in `root` under a temporary name, its own name and make it current."""
     for path in [*folder.rglob("*"), folder]:
         _sync(path)
-    final = root / manifest.version
+    final = root / version
     if final.exists():  # damaged, or it would have been kept
-        os.replace(final, folder.parent / f"{_TEMPORARY}old-{manifest.version}")
+        os.replace(final, root / f"{_TEMPORARY}old-{version}")
     os.replace(folder, final)
     _sync(root)
-    set_current(root, manifest.version)
-    shutil.rmtree(root / f"{_TEMPORARY}old-{manifest.version}", ignore_errors=True)
+    set_current(root, version)
+    shutil.rmtree(root / f"{_TEMPORARY}old-{version}", ignore_errors=True)
     return final
 
 

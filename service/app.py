@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,6 +55,7 @@ from service.schemas import (
     VersionInfo,
 )
 from service.settings import Settings
+from service.sources import source_of
 from service.summary import summariser_running
 from service.texts import text_languages, texts
 from service.tracing import open_tracing
@@ -102,7 +103,7 @@ async def search(
 
 
 @router.get("/v1/languages", tags=["corpus"], summary="Languages that are understood, and what stands in them")
-async def languages(request: Request) -> LanguagesResponse:
+def languages(request: Request) -> LanguagesResponse:
     snapshot = desk_of(request.app).engine.snapshot
     return LanguagesResponse(
         languages=[
@@ -111,7 +112,7 @@ async def languages(request: Request) -> LanguagesResponse:
                 name=name,
                 eu=code in EU_LANGUAGES,
                 documents=[doc_id for doc_id, versions in snapshot.documents.items() if code in versions],
-                questions=len(snapshot.lexical_key[code].rows) if code in snapshot.lexical_key else 0,
+                questions=snapshot.question_counts.get(code, 0),
             )
             for code, name in LANGUAGES.items()
         ]
@@ -119,7 +120,7 @@ async def languages(request: Request) -> LanguagesResponse:
 
 
 @router.get("/v1/documents", tags=["corpus"], summary="The documents of the corpus")
-async def documents(request: Request) -> DocumentsResponse:
+def documents(request: Request) -> DocumentsResponse:
     desk = desk_of(request.app)
     return DocumentsResponse(
         documents=[_document_info(versions) for versions in desk.engine.snapshot.documents.values()],
@@ -127,7 +128,7 @@ async def documents(request: Request) -> DocumentsResponse:
     )
 
 
-def _document_info(versions: dict[str, Document]) -> DocumentInfo:
+def _document_info(versions: Mapping[str, Document]) -> DocumentInfo:
     reference = reference_document(versions)
     return DocumentInfo(
         doc_id=reference.doc_id,
@@ -148,7 +149,7 @@ def _document_info(versions: dict[str, Document]) -> DocumentInfo:
 
 
 @router.get("/v1/documents/{doc_id}", tags=["corpus"], summary="One document as stored, with its entries")
-async def document(
+def document(
     doc_id: str,
     request: Request,
     language: Annotated[
@@ -180,7 +181,7 @@ async def document(
 
 
 @router.post("/v1/citations/verify", tags=["corpus"], summary="Does a citation hold to the character?")
-async def verify(body: VerifyRequest, request: Request) -> VerifyResponse:
+def verify(body: VerifyRequest, request: Request) -> VerifyResponse:
     return verify_citation(body, desk_of(request.app).engine.snapshot)
 
 
@@ -288,7 +289,8 @@ def create_app(
                 app.state.problem = str(error)
             yield
             return
-        keeper = Keeper(settings, open_version or Opener(settings, make_encoder))
+        source = source_of(settings)
+        keeper = Keeper(settings, open_version or Opener(settings, make_encoder, source), source)
 
         def show() -> None:
             app.state.engine, app.state.problem = keeper.engine, keeper.problem

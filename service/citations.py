@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from index.entries import passage_rows
-from index.snapshot import Snapshot
+from index.contents import Contents
 from service.schemas import VerifyRequest, VerifyResponse
 
 
-def verify_citation(claim: VerifyRequest, snapshot: Snapshot) -> VerifyResponse:
+def verify_citation(claim: VerifyRequest, contents: Contents) -> VerifyResponse:
     """True when the quote stands, to the character, where the citation says."""
-    document = snapshot.documents.get(claim.doc_id, {}).get(claim.language)
+    document = contents.documents.get(claim.doc_id, {}).get(claim.language)
     if document is None:
         return _no(f"There is no document {claim.doc_id!r} in {claim.language!r}.", None)
     checksum = document.sha256
@@ -21,8 +20,7 @@ def verify_citation(claim: VerifyRequest, snapshot: Snapshot) -> VerifyResponse:
             return _no("The passage does not stand in the document.", checksum)
         text = claim.text if claim.text is not None else text
     else:
-        own = (snapshot.passages[row] for row in passage_rows(snapshot, claim.doc_id))
-        passage = next((p for p in own if p.passage_id == claim.passage_id), None)
+        passage = contents.passage(claim.doc_id, claim.passage_id)
         if passage is None or passage.language != claim.language:
             return _no(f"There is no passage {claim.passage_id!r} in that document.", checksum)
         if claim.text is not None and claim.text != passage.text:

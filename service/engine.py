@@ -12,16 +12,17 @@ from threading import Lock
 from typing import TypeVar
 
 from corpus.detection import detector
+from index.contents import Contents
 from index.encoder import Encoder, OnnxEncoder, ensure_model
-from index.fusion import load_fusion
-from index.hybrid import HybridRetriever
+from index.errors import StoreUnavailable
 from index.retrieval import Hit, Query
-from index.snapshot import Snapshot, load_snapshot, require_encoder
 from service.answers import Answer
 from service.confidence import load_judge
 from service.pipeline import Ask, Pipeline
+from service.problems import unreached
 from service.queue import Queue
 from service.settings import Settings
+from service.sources import Source, source_of
 
 T = TypeVar("T")
 
@@ -41,19 +42,19 @@ def make_pipeline(settings: Settings, encoder: Encoder, version: str | None = No
 
 
 def open_pipeline(
-    settings: Settings, open_encoder: Callable[[Settings], Encoder], version: str | None = None
+    settings: Settings,
+    open_encoder: Callable[[Settings], Encoder],
+    version: str | None = None,
+    source: Source | None = None,
 ) -> Pipeline:
     """Load the current index, or the one named, while encoder and language detector load beside it.
 
-    Raises IndexMissing, IndexDamaged, IndexMismatch or EncoderUnavailable.
+    Raises IndexMissing, IndexDamaged, IndexMismatch, StoreUnavailable or EncoderUnavailable.
     """
     with ThreadPoolExecutor(2) as pool:
         encoder_loading = pool.submit(open_encoder, settings)
         detector_loading = pool.submit(detector, settings.language_detector)
-        snapshot = load_snapshot(settings.index_dir, None, version)
-        encoder = encoder_loading.result()
-        require_encoder(snapshot.manifest, encoder.fingerprint)
-        retriever = HybridRetriever(snapshot, encoder, load_fusion())
+        retriever = (source or source_of(settings)).open(version, encoder_loading.result)
         return Pipeline(retriever, load_judge(), detector_loading.result(), settings.mailbox)
 
 
@@ -74,7 +75,7 @@ class Engine:
         self._cache_lock = Lock()
 
     @property
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> Contents:
         return self._pipeline.snapshot
 
     async def answer(self, ask: Ask) -> Answer:
@@ -84,7 +85,7 @@ class Engine:
             if key in self._cache:
                 self._cache.move_to_end(key)
                 return replace(self._cache[key], question=ask.question)
-        answer = await self.queue.run(lambda: self._pipeline.answer(ask))
+        answer = await self.work(lambda pipeline: pipeline.answer(ask))
         with self._cache_lock:
             self._cache[key] = answer
             while len(self._cache) > self._settings.answer_cache_entries:
@@ -92,11 +93,15 @@ class Engine:
         return answer
 
     async def search(self, query: Query, k: int) -> list[Hit]:
-        return await self.queue.run(lambda: list(self._pipeline.retriever.search(query, k)))
+        return await self.work(lambda pipeline: list(pipeline.retriever.search(query, k)))
 
     async def work(self, job: Callable[[Pipeline], T]) -> T:
-        """Do something with the pipeline, within the same limits. Raises Refusal (503) when too busy."""
-        return await self.queue.run(lambda: job(self._pipeline))
+        """Do something with the pipeline, within the same limits. Raises Refusal (503) when too busy, or when the
+        index is elsewhere and cannot be reached."""
+        try:
+            return await self.queue.run(lambda: job(self._pipeline))
+        except StoreUnavailable as error:
+            raise unreached(error) from error
 
     def _key(self, ask: Ask) -> tuple[object, ...]:
         text = " ".join(unicodedata.normalize("NFC", ask.question).split())

@@ -6,19 +6,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 
 from index.encoder import Encoder
 from index.errors import IndexProblem
-from index.shelf import versions
-from index.store import CURRENT, Manifest, current_version, read_manifest
 from service.engine import Engine, make_queue, open_pipeline
 from service.observability import INDEX_REFUSED, INDEX_SWITCHES
 from service.pipeline import Pipeline
 from service.settings import Settings
 from service.smoke import check_smoke, read_smoke
+from service.sources import Source, source_of
 
 _log = logging.getLogger(__name__)
 
@@ -29,22 +27,28 @@ RETRY_S = 30.0
 class Opener:
     """Opens a snapshot for serving: every checksum holds, its encoder is at hand, the smoke questions are found."""
 
-    def __init__(self, settings: Settings, make_encoder: Callable[[Settings], Encoder]) -> None:
+    def __init__(
+        self, settings: Settings, make_encoder: Callable[[Settings], Encoder], source: Source | None = None
+    ) -> None:
+        """`source` is where the versions are kept; the one that is set when not given."""
         self._settings = settings
         self._make_encoder = make_encoder
         self._encoder: Encoder | None = None
+        self._source = source or source_of(settings)
 
     def __call__(self, version: str) -> Pipeline:
         """Raises IndexProblem."""
-        manifest = read_manifest(self._settings.index_dir / version)
-        pipeline = open_pipeline(self._settings, lambda settings: self._fitting(settings, manifest), version)
+        fingerprint = self._source.fingerprint(version)
+        pipeline = open_pipeline(
+            self._settings, lambda settings: self._fitting(settings, fingerprint), version, self._source
+        )
         check_smoke(pipeline, read_smoke(self._settings.smoke_file), self._settings.smoke_floor)
         self._encoder = pipeline.retriever.encoder
         return pipeline
 
-    def _fitting(self, settings: Settings, manifest: Manifest) -> Encoder:
+    def _fitting(self, settings: Settings, fingerprint: str) -> Encoder:
         encoder = self._encoder
-        if encoder is None or encoder.fingerprint != manifest.fingerprint:
+        if encoder is None or encoder.fingerprint != fingerprint:
             encoder = self._make_encoder(settings)  # at start; or the new index came with a new encoder
         return encoder
 
@@ -52,13 +56,17 @@ class Opener:
 class Keeper:
     """Holds the engine that answers, None while there is none, and what is wrong, None while nothing is."""
 
-    def __init__(self, settings: Settings, open_version: Callable[[str], Pipeline]) -> None:
+    def __init__(
+        self, settings: Settings, open_version: Callable[[str], Pipeline], source: Source | None = None
+    ) -> None:
+        """`source` is where the versions are kept that `open_version` opens; the one that is set when not given."""
         self.engine: Engine | None = None
         self.problem: str | None = "The index is being loaded."
         self._settings = settings
         self._open = open_version
         self._queue = make_queue(settings)
-        self._seen: tuple[int, int] | None = None
+        self._source = source or source_of(settings)
+        self._seen: object = None
         self._again = 0.0
 
     def refresh(self) -> bool:
@@ -67,14 +75,14 @@ class Keeper:
         Never raises: what cannot be opened, or fails the check, is refused with the reason in `problem`, and the
         engine that there is goes on. Where there is none, the newest snapshot that passes answers.
         """
-        stamp = _stamp(self._settings.index_dir / CURRENT)
+        stamp = self._source.stamp()
         if stamp == self._seen and (self.problem is None or monotonic() < self._again):
             return False
         before = (self.engine, self.problem)
         self._seen, self._again = stamp, monotonic() + RETRY_S
         version = "?"
         try:
-            version = current_version(self._settings.index_dir)
+            version = self._source.current()
             self._take(version)
             self.problem = None
         except Exception as error:  # whatever it is, the engine that there is goes on
@@ -123,9 +131,12 @@ class Keeper:
 
     def _fall_back(self, refused: str) -> None:
         """At start, with `current` refused: the newest other snapshot that passes."""
-        for version in versions(self._settings.index_dir):
-            if version == refused:
-                continue
+        try:
+            others = [version for version in self._source.versions() if version != refused]
+        except IndexProblem as error:  # then nothing can stand in; why is said already
+            _log.warning("There is nothing to stand in: %s", error)
+            return
+        for version in others:
             try:
                 self._take(version)
             except Exception as error:
@@ -134,12 +145,3 @@ class Keeper:
             self.problem = f"{self.problem} Until then index {version} answers."
             _log.warning("Index %s answers in its place", version)
             return
-
-
-def _stamp(pointer: Path) -> tuple[int, int] | None:
-    """Another whenever the pointer was replaced: its inode and time of change."""
-    try:
-        status = pointer.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns

@@ -10,10 +10,9 @@ import numpy as np
 from corpus.detection import Detector
 from corpus.documents import Document, reference_document
 from corpus.languages import LANGUAGES
-from index.hybrid import HybridRetriever
+from index.contents import Contents
 from index.quotes import Quote, select_quotes
-from index.retrieval import Query, RankedEntry, Ranking
-from index.snapshot import Snapshot
+from index.retrieval import Query, RankedEntry, Ranker, Ranking
 from service.answers import Answer, AnswerPassage, Citation, QuestionLanguage
 from service.confidence import Judge, Verdict
 from service.dates import date_notes
@@ -45,14 +44,14 @@ class Ask:
 class Pipeline:
     """Answers from one snapshot. Thread-safe."""
 
-    def __init__(self, retriever: HybridRetriever, judge: Judge, detector: Detector, mailbox: str) -> None:
+    def __init__(self, retriever: Ranker, judge: Judge, detector: Detector, mailbox: str) -> None:
         self.retriever = retriever
         self._judge = judge
         self._detector = detector
         self._mailbox = mailbox
 
     @property
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> Contents:
         return self.retriever.snapshot
 
     def answer(self, ask: Ask) -> Answer:
@@ -139,7 +138,7 @@ class Pipeline:
         )
 
     def _citation(self, document: Document, entry_id: str, quote: Quote) -> Citation:
-        passage = self.snapshot.passages[quote.passage_row]
+        passage = quote.passage
         return Citation(
             document=document,
             entry=document.entry(entry_id),

@@ -11,7 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from index.errors import StoreUnavailable
 from service.schemas import FieldError, Problem
+
+STORE_RETRY_S = "5"
+"""After which to ask again where Milvus was not reached."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +41,12 @@ def problem_response(
     return JSONResponse(body.model_dump(), status_code=status, headers=headers, media_type=PROBLEM_TYPE)
 
 
+def unreached(error: StoreUnavailable) -> Refusal:
+    """What the asker is told; the error, which names an address inside, is for the log."""
+    _log.error("A question was not answered: %s", error)
+    return Refusal(503, "The index cannot be reached at the moment. Try again.", headers={"Retry-After": STORE_RETRY_S})
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(Refusal)
     async def refused(_: Request, error: Refusal) -> JSONResponse:
@@ -53,6 +63,11 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def http(_: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers) if error.headers else None
         return problem_response(error.status_code, str(error.detail), headers=headers)
+
+    @app.exception_handler(StoreUnavailable)
+    async def store(_: Request, error: StoreUnavailable) -> JSONResponse:
+        refusal = unreached(error)
+        return problem_response(refusal.status, refusal.detail, headers=refusal.headers)
 
     @app.exception_handler(Exception)
     async def fault(_: Request, error: Exception) -> JSONResponse:

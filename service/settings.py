@@ -38,6 +38,21 @@ class Settings(BaseSettings):
     index_poll_ms: int = Field(
         1000, ge=0, description="How often the service looks for a new index snapshot, in milliseconds; 0 never does"
     )
+    milvus_uri: str | None = Field(
+        None,
+        min_length=1,
+        description="Milvus that the index is kept in: `http://host:19530`, or a Milvus Lite file ending in `.db` "
+        "(one process); INDEX_DIR when not set",
+    )
+    milvus_index: str = Field(
+        "faq",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,100}$",
+        description="Name of the index in Milvus: the alias that names the version to serve",
+    )
+    milvus_token: SecretStr | None = Field(None, description="Token for Milvus, `user:password`, where it wants one")
+    milvus_timeout_ms: int = Field(
+        3000, ge=1, description="Longest wait for one request to Milvus, in milliseconds; then the question gets 503"
+    )
     smoke_file: Path = Field(
         _HERE / "data" / "smoke.jsonl",
         description="Questions with known entries, as JSON lines, that a snapshot is asked before it is served",

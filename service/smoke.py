@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from index.contents import Contents
 from index.errors import IndexUnfit
 from index.retrieval import Query
-from index.snapshot import Snapshot, bank_of
 from service.answers import QuestionLanguage
 from service.pipeline import Ask, Pipeline
 
@@ -54,7 +54,7 @@ def check_smoke(pipeline: Pipeline, questions: Sequence[SmokeQuestion], floor: f
     """
     snapshot = pipeline.snapshot
     version = snapshot.manifest.version
-    if not snapshot.passages:
+    if not snapshot.manifest.counts["passages"]:
         raise IndexUnfit(f"The index {version} holds no passage. Run `make index` on a corpus that has some.")
     asked = [question for question in questions if question.doc_id in snapshot.documents] or _own(snapshot)
     if not asked:
@@ -70,11 +70,11 @@ def check_smoke(pipeline: Pipeline, questions: Sequence[SmokeQuestion], floor: f
     return share
 
 
-def _own(snapshot: Snapshot) -> list[SmokeQuestion]:
-    step = max(1, len(snapshot.key_entries) // OWN_QUESTIONS)
+def _own(contents: Contents) -> list[SmokeQuestion]:
+    step = max(1, sum(contents.question_counts.values()) // OWN_QUESTIONS)
     return [
         SmokeQuestion(key.language, key.text, key.doc_id, (key.entry_id,))
-        for key in islice(bank_of(snapshot), 0, step * OWN_QUESTIONS, step)
+        for key in islice(contents.questions(), 0, step * OWN_QUESTIONS, step)
     ]
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from corpus.detection import detector
 from corpus.languages import EU_LANGUAGES
-from index.snapshot import Snapshot, bank_of
+from index.contents import Contents
 from service.answers import Answer, AnswerPassage, Claim, Summary
 from service.breaker import Breaker
 from service.engine import Engine
@@ -80,10 +80,10 @@ def supported(
     return tuple(kept[:MAX_SENTENCES])
 
 
-def known_words(snapshot: Snapshot, language: str) -> Collection[str]:
+def known_words(contents: Contents, language: str) -> Collection[str]:
     """Words that the documents and the bank of the language write in lower case."""
-    documents = [versions[language].text for versions in snapshot.documents.values() if language in versions]
-    return words_in([*documents, *(key.text for key in bank_of(snapshot) if key.language == language)])
+    documents = [versions[language].text for versions in contents.documents.values() if language in versions]
+    return words_in([*documents, *(key.text for key in contents.questions() if key.language == language)])
 
 
 class Summariser:

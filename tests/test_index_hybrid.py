@@ -17,7 +17,7 @@ from index.encoder import Encoded
 from index.fusion import FEATURES, Fusion
 from index.hybrid import CANDIDATES, HybridRetriever
 from index.retrieval import Query
-from index.snapshot import Snapshot, bank_of, build_snapshot, load_snapshot
+from index.snapshot import Snapshot, build_snapshot, load_snapshot
 
 INT8 = 0.01  # tokens are kept as int8
 
@@ -62,7 +62,7 @@ def plain_features(snapshot: Snapshot, query: Query) -> dict[str, dict[str, floa
     """Entry id to feature to value, by the definitions in index/fusion.py."""
     encoder = ToyEncoder()
     question = encoder.encode(query.text, "query")
-    asked = [(k.language, k.text) for k in bank_of(snapshot)] + [(n.language, n.text) for n in snapshot.negatives]
+    asked = [(k.language, k.text) for k in snapshot.questions()] + [(n.language, n.text) for n in snapshot.negatives]
     means: dict[str, Vector] = {
         language: np.mean([encoder.encode(text, "query").sentence for own, text in asked if own == language], axis=0)
         for language in {language for language, _ in asked}
@@ -85,7 +85,7 @@ def plain_features(snapshot: Snapshot, query: Query) -> dict[str, dict[str, floa
         ]
         keys = [
             (encoder.encode(k.text, "query"), k.language)
-            for k in bank_of(snapshot)
+            for k in snapshot.questions()
             if (k.doc_id, k.entry_id) == (doc_id, entry_id)
         ]
         likeness = sorted(

@@ -55,7 +55,8 @@ def test_the_same_sentence_is_quoted_in_both_languages(
 def test_a_quote_lies_in_the_passage_it_names(snapshot: Snapshot) -> None:
     for entry in snapshot.entries:
         for language, quote in select_quotes(snapshot, ask("sign before 1 August"), entry, BOTH).items():
-            passage = snapshot.passages[quote.passage_row]
+            passage = quote.passage
+            assert passage in snapshot.passages
             assert (passage.doc_id, passage.entry_id, passage.language) == (*entry, language)
             assert passage.start <= quote.start < quote.end <= passage.end
 
@@ -112,9 +113,9 @@ def test_a_long_entry_is_quoted_from_the_passage_that_holds_the_sentence(corpus_
     assert len(rows) > 1
     (quote,) = select_quotes(snapshot, ask("noms publiés en ligne"), DEADLINE, ("fr",)).values()
     assert text_of(snapshot, "fr", quote) == last
-    assert quote.passage_row == rows[-1]
+    assert quote.passage == snapshot.passages[rows[-1]]
     (quote,) = select_quotes(snapshot, ask("date limite"), DEADLINE, ("fr",)).values()
-    assert quote.passage_row == rows[0]
+    assert quote.passage == snapshot.passages[rows[0]]
 
 
 def test_an_unknown_entry_is_an_error(snapshot: Snapshot) -> None:

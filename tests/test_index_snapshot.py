@@ -19,7 +19,7 @@ from index.analysis import ANALYSIS
 from index.encoder import ENCODER_NAME, OnnxEncoder, Vectors, ensure_model
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing
 from index.projection import fit_projection
-from index.snapshot import PASSAGE_TOKENS, Snapshot, bank_of, build_snapshot, centred, load_snapshot
+from index.snapshot import PASSAGE_TOKENS, Snapshot, build_snapshot, centred, load_snapshot
 from index.store import Manifest, current_version, index_version, read_manifest
 
 COUNTS = {"documents": 2, "entries": 3, "passages": 6, "sentences": 10, "keys": 5, "negatives": 3}
@@ -63,9 +63,9 @@ def test_a_snapshot_holds_the_corpus_by_entry(snapshot: Snapshot, collection: Co
         rows = [row for row, p in enumerate(snapshot.passages) if (p.doc_id, p.entry_id) == (doc_id, entry_id)]
         assert rows == list(range(start, end)) == np.flatnonzero(snapshot.passage_entries == number).tolist()
         start, end = snapshot.key_ranges[number]
-        rows = [row for row, key in enumerate(bank_of(snapshot)) if (key.doc_id, key.entry_id) == (doc_id, entry_id)]
+        rows = [row for row, key in enumerate(snapshot.questions()) if (key.doc_id, key.entry_id) == (doc_id, entry_id)]
         assert rows == list(range(start, end)) == np.flatnonzero(snapshot.key_entries == number).tolist()
-    assert set(bank_of(snapshot)) == set(collection.bank)
+    assert set(snapshot.questions()) == set(collection.bank)
     assert snapshot.negatives == collection.negatives
 
 
@@ -74,7 +74,7 @@ def test_vectors_are_those_of_the_texts_they_stand_for(snapshot: Snapshot) -> No
     for row, passage in enumerate(snapshot.passages):
         expected = encoder.encode(passage.searchable, "passage").sentence
         assert snapshot.passage_texts.vectors[row].tolist() == expected.tolist()
-    for row, key in enumerate(bank_of(snapshot)):
+    for row, key in enumerate(snapshot.questions()):
         assert snapshot.key_texts.vectors[row].tolist() == encoder.encode(key.text, "query").sentence.tolist()
 
 
@@ -92,7 +92,7 @@ def test_sentences_are_document_offsets_by_passage(snapshot: Snapshot) -> None:
 
 def test_questions_are_centred_on_the_mean_of_their_language(snapshot: Snapshot) -> None:
     encoder = ToyEncoder()
-    asked = [key.text for key in bank_of(snapshot)] + [negative.text for negative in snapshot.negatives]
+    asked = [key.text for key in snapshot.questions()] + [negative.text for negative in snapshot.negatives]
     mean = np.mean([encoder.encode(text, "query").sentence for text in asked], axis=0)
     assert set(snapshot.language_means) == {"en"}
     np.testing.assert_allclose(snapshot.language_means["en"], mean, atol=1e-6)
@@ -224,7 +224,7 @@ def test_a_corpus_without_questions_can_be_indexed(tmp_path: Path) -> None:
     path.write_text(FRENCH, encoding="utf-8")
     build(read_collection(tmp_path), tmp_path / "out", ToyEncoder())
     snapshot = load_snapshot(tmp_path / "out", "toy-1")
-    assert (tuple(bank_of(snapshot)), snapshot.negatives, snapshot.language_means, snapshot.lexical_key) == (
+    assert (tuple(snapshot.questions()), snapshot.negatives, snapshot.language_means, snapshot.lexical_key) == (
         (),
         (),
         {},

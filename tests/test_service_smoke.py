@@ -20,7 +20,7 @@ from index.errors import IndexMismatch, IndexMissing, IndexUnfit
 from index.fusion import FEATURES, Fusion
 from index.hybrid import HybridRetriever
 from index.lease import Lease
-from index.snapshot import Snapshot, bank_of
+from index.snapshot import Snapshot
 from index.store import MANIFEST
 from service.engine import make_encoder, make_pipeline
 from service.pipeline import Pipeline
@@ -52,7 +52,7 @@ def test_questions_on_documents_it_lacks_are_passed_over(pipeline: Pipeline) -> 
 
 def test_another_corpus_is_asked_its_own_bank(pipeline: Pipeline, snapshot: Snapshot, tmp_path: Path) -> None:
     assert check_smoke(pipeline, [ELSEWHERE], 1.0) == 1.0
-    keys = list(bank_of(snapshot))
+    keys = list(snapshot.questions())
     turned = [replace(key, text=keys[-1 - n].text) for n, key in enumerate(keys)]
     with pytest.raises(IndexUnfit, match="less than SMOKE_FLOOR 100%"):
         check_smoke(over(with_bank(snapshot, turned, tmp_path)), [ELSEWHERE], 1.0)
@@ -68,7 +68,7 @@ def with_bank(snapshot: Snapshot, bank: Sequence[BankQuestion], folder: Path) ->
 
 def test_an_index_without_a_passage_is_refused(snapshot: Snapshot) -> None:
     with pytest.raises(IndexUnfit, match=r"holds no passage\. Run `make index`"):
-        check_smoke(over(replace(snapshot, passages=())), [], 0.0)
+        check_smoke(over(replace(snapshot, manifest=replace(snapshot.manifest, counts={"passages": 0}))), [], 0.0)
 
 
 def test_an_entry_that_is_gone_is_missed(snapshot: Snapshot) -> None:

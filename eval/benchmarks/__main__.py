@@ -21,10 +21,19 @@ from eval.benchmarks import builds, encoders, peers, service
 from eval.benchmarks.tables import Row, table
 from eval.benchmarks.worker import EXPORTED
 from eval.gold import GoldQuestion, read_gold
-from index.errors import IndexProblem
+from index.errors import IndexMissing, IndexProblem
+from index.snapshot import Snapshot
+from service.pipeline import Pipeline
 from service.settings import settings
 
 PARTS = ("stages", "service", "encoders", "build", "peers")
+
+
+def _snapshot(pipeline: Pipeline) -> Snapshot:
+    """The snapshot that answers. Raises IndexMissing where the index is not in files."""
+    if not isinstance(pipeline.snapshot, Snapshot):
+        raise IndexMissing("The peers are compared with an index in files. Unset MILVUS_URI.")
+    return pipeline.snapshot
 
 
 def _questions(seed: int = 11) -> list[GoldQuestion]:
@@ -52,7 +61,7 @@ def _run(arguments: argparse.Namespace) -> dict[str, list[Row]]:
             "build": lambda: builds.benchmark(
                 settings().corpus_dir, pipeline.retriever.encoder, folder / "build", settings().build_threads
             ),
-            "peers": lambda: peers.benchmark(pipeline.snapshot, folder, gold, rounds, arguments.peers_python),
+            "peers": lambda: peers.benchmark(_snapshot(pipeline), folder, gold, rounds, arguments.peers_python),
         }
         for part in arguments.parts:
             found[part] = work[part]()
