@@ -24,7 +24,7 @@ from corpus.passages import Passage, split_document
 from index.dense import DenseIndex
 from index.encoder import Encoder
 from index.snapshot import PASSAGE_TOKENS, Snapshot, read_lexical, read_passages
-from index.texts import EncodedTexts, encode_texts, known_rows, mapped
+from index.texts import EncodedTexts, digest, encode_texts, known_rows, mapped
 
 OFFICIAL = ("ai-act.*.html", "code-*.pdf")
 """The official files among others: one file a text and language."""
@@ -67,18 +67,27 @@ def read_base(snapshot: Snapshot, official: Path | None, encoder: Encoder, folde
             numbers[name] = len(names)
             names.append(name)
     passages.sort(key=lambda passage: (numbers[passage.doc_id, passage.entry_id], passage.language, passage.start))
-    kept = folder / encoder.fingerprint
-    known = [snapshot.passage_texts] + ([EncodedTexts.load(kept, "passages")] if kept.is_dir() else [])
-    searchable = [passage.searchable for passage in passages]
-    with tqdm(total=len(searchable), desc="encode", disable=None) as bar:
-        texts, new = encode_texts(
-            encoder, searchable, "passage", known_rows(known), threads, bar.update, PASSAGE_TOKENS
-        )
-    if new:
-        kept.mkdir(parents=True, exist_ok=True)
-        texts.save(kept, "passages")
+    texts = _encoded([passage.searchable for passage in passages], snapshot, encoder, folder, threads)
     entries = np.array([numbers[passage.doc_id, passage.entry_id] for passage in passages], np.int64)
     return Base(tuple(passages), entries, tuple(names), texts)
+
+
+def _encoded(texts: list[str], snapshot: Snapshot, encoder: Encoder, folder: Path, threads: int) -> EncodedTexts:
+    """Mapped from disk, so that the base takes no memory of its own; encoded only where it is not there yet."""
+    kept = folder / encoder.fingerprint
+    known = [snapshot.passage_texts]
+    if kept.is_dir():
+        known.append(EncodedTexts.load(kept, "passages"))
+        wanted = [digest(text, "passage", PASSAGE_TOKENS) for text in texts]
+        if [bytes(row) for row in known[-1].digests] == wanted:
+            return known[-1]
+    kept.mkdir(parents=True, exist_ok=True)
+    with tqdm(total=len(texts), desc="encode", disable=None) as bar:
+        rows, _ = encode_texts(encoder, texts, "passage", known_rows(known), threads, bar.update, PASSAGE_TOKENS)
+    rows.save(folder, "passages")
+    for path in folder.glob("passages.*.npy"):
+        path.replace(kept / path.name)  # whoever has the old ones mapped keeps them
+    return EncodedTexts.load(kept, "passages")
 
 
 class Grown:
