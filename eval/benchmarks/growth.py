@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from typing import TypeVar
 
 from corpus.languages import REFERENCE_LANGUAGE
@@ -113,6 +114,8 @@ def search(ground: Ground, count: int, questions: Sequence[Asked]) -> Row:
     def searched(documents: tuple[str, ...] | None = None) -> Times:
         return _times(questions, lambda asked: retriever.search(Query(asked[0], asked[1], documents), K))
 
+    first = HybridRetriever(snapshot, encoder, load_fusion())
+    beside = _times(questions, lambda asked: first.search(Query(*asked), K))
     worked = time.process_time()
     whole = searched()
     worked = time.process_time() - worked
@@ -132,6 +135,7 @@ def search(ground: Ground, count: int, questions: Sequence[Asked]) -> Row:
     for name, values in parts.items():
         row |= {f"{name} p50": percentile(values, 0.5), f"{name} p95": percentile(values, 0.95)}
     return row | {
+        "times the index that ships": median(whole) / median(beside),
         "processor ms": 1000 * worked / len(questions),
         f"recall@{K}": shared(found[K], [rows[:K] for rows in right]),
         f"recall@{CANDIDATE_ROWS}": shared(found[CANDIDATE_ROWS], right),
