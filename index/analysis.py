@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
+from functools import lru_cache
 
 import Stemmer
 
@@ -30,6 +31,7 @@ _CJK = "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-
 # Vowel signs of Devanagari, or the dot that lower() leaves of a Turkish capital I, are no letters but part of a word.
 _MARKS = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
 _WORD = re.compile(rf"(?P<cjk>[{_CJK}]+)|[^\W_{_CJK}](?:[^\W_{_CJK}]|[{_MARKS}])*")
+_WORDS_KEPT = 1 << 15  # few words make most of a text; some megabytes
 _local = threading.local()
 
 
@@ -41,11 +43,16 @@ def terms(text: str, language: str) -> list[str]:
         if match["cjk"]:
             found.extend(word[i : i + 2] for i in range(max(1, len(word) - 1)))
         elif len(word) > 1 or word.isdigit():
-            stem, folded = _stem(word, language), _fold(word)
-            found.append(_fold(stem))
-            if folded != word and (other := _fold(_stem(folded, language))) != found[-1]:
-                found.append(other)
+            found.extend(_word_terms(word, language))
     return found
+
+
+@lru_cache(_WORDS_KEPT)
+def _word_terms(word: str, language: str) -> tuple[str, ...]:
+    term, folded = _fold(_stem(word, language)), _fold(word)
+    if folded == word:
+        return (term,)
+    return tuple(dict.fromkeys((term, _fold(_stem(folded, language)))))
 
 
 def _stem(word: str, language: str) -> str:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -97,10 +98,10 @@ class Grown:
     def __init__(self, base: Base, count: int) -> None:
         self.base = base
         self.count = count
-        pools: dict[str, list[str]] = defaultdict(list)
-        for passage in base.passages:
-            pools[passage.language].extend(passage.text.split())
-        self._pools = {language: np.array(words, object) for language, words in pools.items()}
+        self._words = [passage.text.split() for passage in base.passages]
+        self._pools: dict[str, list[str]] = defaultdict(list)
+        for passage, words in zip(base.passages, self._words, strict=True):
+            self._pools[passage.language].extend(words)
 
     @property
     def copies(self) -> int:
@@ -121,11 +122,8 @@ class Grown:
             yield np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), np.float32)[:rows]
 
     def passages(self) -> Iterator[Passage]:
-        size = len(self.base.passages)
-        for row in range(self.count):
-            copy, place = divmod(row, size)
-            passage = self.base.passages[place]
-            yield passage if copy == 0 else self._copied(passage, copy, row)
+        copies = chain([iter(self.base.passages)], map(self._copied, range(1, self.copies)))
+        return islice(chain.from_iterable(copies), self.count)
 
     def names(self) -> list[tuple[str, str]]:
         """Document and entry id of each entry."""
@@ -149,19 +147,24 @@ class Grown:
         offsets = np.append((starts[:, None] + real.offsets[None, :-1]).ravel(), self.copies * tokens)
         return EncodedTexts(vectors, _Repeated(real.tokens), offsets, real.weights, real.digests)  # type: ignore[arg-type]
 
-    def _copied(self, passage: Passage, copy: int, row: int) -> Passage:
-        rng = np.random.default_rng((_SEED, row))
-        words = passage.text.split()
-        pool = self._pools[passage.language]
-        for place in np.flatnonzero(rng.random(len(words)) < SWAPPED).tolist():
-            word = pool[rng.integers(len(pool))]
-            words[place] = word + pool[rng.integers(len(pool))] if rng.random() < COINED else word
-        return replace(
-            passage,
-            passage_id=f"{passage.passage_id}~{copy}",
-            doc_id=f"{passage.doc_id}~{copy}",
-            text=" ".join(words),
-        )
+    def _copied(self, copy: int) -> Iterator[Passage]:
+        rng = np.random.default_rng((_SEED, copy, 1))
+        for passage, words in zip(self.base.passages, self._words, strict=True):
+            pool = self._pools[passage.language]
+            swapped, picked, coined = rng.random((3, len(words)))
+            places = np.flatnonzero(swapped < SWAPPED)
+            ones = (picked[places] * len(pool)).astype(int).tolist()
+            # Where a word is coined, the same draw says of which second word.
+            others = (coined[places] / COINED * len(pool)).astype(int).tolist()
+            text = words.copy()
+            for place, one, other in zip(places.tolist(), ones, others, strict=True):
+                text[place] = pool[one] + pool[other] if other < len(pool) else pool[one]
+            yield replace(
+                passage,
+                passage_id=f"{passage.passage_id}~{copy}",
+                doc_id=f"{passage.doc_id}~{copy}",
+                text=" ".join(text),
+            )
 
 
 class _Repeated:
@@ -186,8 +189,11 @@ def write_rows(grown: Grown, folder: Path) -> None:
         vectors[start : start + len(part)] = part
         start += len(part)
     vectors.flush()
+    names = [field.name for field in fields(Passage)]
     with (folder / "passages.jsonl").open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(asdict(passage), ensure_ascii=False) + "\n" for passage in grown.passages())
+        for passage in grown.passages():
+            row = {name: getattr(passage, name) for name in names}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def opened(grown: Grown, folder: Path, snapshot: Snapshot) -> Snapshot:
