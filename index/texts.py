@@ -17,6 +17,15 @@ _INT8 = np.float32(127.0)
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """One text as it is stored: `sentence` float32 (d,), `tokens` int8 (t, d), `weights` float32 (t,)."""
+
+    sentence: npt.NDArray[np.float32]
+    tokens: npt.NDArray[np.int8]
+    weights: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class EncodedTexts:
     """n texts in order.
 
@@ -38,6 +47,10 @@ class EncodedTexts:
         """Text `number`, its tokens as float32 again."""
         start, end = int(self.offsets[number]), int(self.offsets[number + 1])
         return Encoded(self.vectors[number], self.tokens[start:end].astype(np.float32) / _INT8, self.weights[start:end])
+
+    def stored(self, number: int) -> Stored:
+        start, end = int(self.offsets[number]), int(self.offsets[number + 1])
+        return Stored(self.vectors[number], self.tokens[start:end], self.weights[start:end])
 
     def save(self, folder: Path, name: str) -> None:
         for part in ("vectors", "tokens", "offsets", "weights", "digests"):
@@ -72,7 +85,7 @@ def encode_texts(
     encoder: Encoder,
     texts: Sequence[str],
     side: Side,
-    known: Callable[[bytes], Encoded | None],
+    known: Callable[[bytes], Stored | None],
     threads: int,
     advance: Callable[[int], None],
     most_tokens: int | None = None,
@@ -90,10 +103,10 @@ def encode_texts(
     offsets = np.zeros(len(texts) + 1, np.int64)
     new = 0
     for number, old in enumerate(kept):
-        row = old if old is not None else most_telling(next(fresh), most_tokens)
+        row = old if old is not None else _quantised(most_telling(next(fresh), most_tokens))
         new += old is None
         vectors[number] = row.sentence
-        tokens.append(np.clip(np.rint(row.tokens * _INT8), -127, 127).astype(np.int8))
+        tokens.append(row.tokens)
         weights.append(row.weights)
         offsets[number + 1] = offsets[number] + len(row.weights)
         advance(1)
@@ -109,12 +122,17 @@ def encode_texts(
     )
 
 
-def known_rows(blocks: Sequence[EncodedTexts]) -> Callable[[bytes], Encoded | None]:
+def _quantised(encoded: Encoded) -> Stored:
+    tokens = np.clip(np.rint(encoded.tokens * _INT8), -127, 127).astype(np.int8)
+    return Stored(encoded.sentence, tokens, encoded.weights)
+
+
+def known_rows(blocks: Sequence[EncodedTexts]) -> Callable[[bytes], Stored | None]:
     """Looks a digest up in blocks encoded earlier with the same encoder."""
     places = {bytes(block.digests[number]): (block, number) for block in blocks for number in range(len(block))}
 
-    def known(key: bytes) -> Encoded | None:
+    def known(key: bytes) -> Stored | None:
         place = places.get(key)
-        return None if place is None else place[0].row(place[1])
+        return None if place is None else place[0].stored(place[1])
 
     return known

@@ -11,13 +11,13 @@ import pytest
 from conftest import ToyEncoder
 
 from index.encoder import Encoded
-from index.texts import EncodedTexts, digest, encode_texts, known_rows, most_telling
+from index.texts import EncodedTexts, Stored, digest, encode_texts, known_rows, most_telling
 
 TEXTS = ["sign the form", "withdraw", "", "sign the form", "\ud800 odd"]
 HALF_STEP = 0.5 / 127
 
 
-def nothing(_: bytes) -> Encoded | None:
+def nothing(_: bytes) -> Stored | None:
     return None
 
 
