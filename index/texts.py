@@ -43,12 +43,8 @@ class EncodedTexts:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def row(self, number: int) -> Encoded:
-        """Text `number`, its tokens as float32 again."""
-        start, end = int(self.offsets[number]), int(self.offsets[number + 1])
-        return Encoded(self.vectors[number], self.tokens[start:end].astype(np.float32) / _INT8, self.weights[start:end])
-
     def stored(self, number: int) -> Stored:
+        """Text `number`."""
         start, end = int(self.offsets[number]), int(self.offsets[number + 1])
         return Stored(self.vectors[number], self.tokens[start:end], self.weights[start:end])
 

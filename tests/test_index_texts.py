@@ -30,11 +30,11 @@ def test_rows_are_what_the_encoder_gave_within_half_a_step_of_int8(toy_encoder: 
     assert len(block) == len(TEXTS)
     assert block.tokens.dtype == np.int8
     for number, text in enumerate(TEXTS):
-        expected, row = toy_encoder.encode(text, "passage"), block.row(number)
+        expected, row = toy_encoder.encode(text, "passage"), block.stored(number)
         assert row.sentence.tolist() == expected.sentence.tolist()
         assert row.weights.tolist() == expected.weights.tolist()
-        np.testing.assert_allclose(row.tokens, expected.tokens, atol=HALF_STEP + 1e-7)
-        assert row.tokens.dtype == np.float32
+        np.testing.assert_allclose(row.tokens / 127, expected.tokens, atol=HALF_STEP + 1e-7)
+        assert row.tokens.dtype == np.int8
 
 
 def test_a_digest_names_text_and_side() -> None:
@@ -54,7 +54,7 @@ def test_only_the_most_telling_tokens_are_kept_in_their_order(toy_encoder: ToyEn
     text = "sign the long form here"
     shortened, _ = encode_texts(toy_encoder, [text], "passage", nothing, 1, lambda _: None, 2)
     expected = most_telling(toy_encoder.encode(text, "passage"), 2)
-    np.testing.assert_allclose(shortened.row(0).tokens, expected.tokens, atol=HALF_STEP + 1e-7)
+    np.testing.assert_allclose(shortened.stored(0).tokens / 127, expected.tokens, atol=HALF_STEP + 1e-7)
     assert bytes(shortened.digests[0]) == digest(text, "passage", 2) != digest(text, "passage")
 
 
