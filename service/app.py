@@ -14,6 +14,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
+from threadpoolctl import threadpool_limits
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from corpus.documents import Document, reference_document
@@ -267,6 +268,8 @@ def configured_app() -> FastAPI:
     """The application as the environment sets it, for each worker process to make; its logs go where they should."""
     settings = Settings()
     configure_logging(settings)
+    # Questions run beside each other: two threads for one's matrices only take the other's processor (eval/LOG.md).
+    threadpool_limits(1, user_api="blas")
     return create_app(settings)
 
 

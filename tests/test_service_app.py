@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
@@ -621,3 +624,19 @@ def test_citation_of_the_contract_is_the_faqs(faq_client: TestClient) -> None:
 )
 def test_a_value_of_another_type_is_not_taken_for_one(client: TestClient, path: str, body: Json, field: str) -> None:
     assert fields(problem(client.post(path, json=body), 422)) == [field]
+
+
+def test_the_matrices_of_a_question_take_one_thread() -> None:
+    asked = """if True:
+        from threadpoolctl import threadpool_info
+        from service.app import configured_app
+
+        configured_app()
+        print([pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"])
+        """
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-c", asked]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=CHECKOUT)
+    found = json.loads(done.stdout)
+    assert found
+    assert set(found) == {1}
