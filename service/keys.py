@@ -66,10 +66,9 @@ class KeyFile:
 
     def load(self) -> dict[str, ApiKey]:
         """The keys by id, in the order they were made; none without a file. Raises KeysProblem."""
-        stamp = self._stamp_now()
-        if stamp is None:
-            return {}
         try:
+            if self._stamp_now() is None:
+                return {}
             rows = json.loads(self._path.read_bytes())["keys"]
             return {row["key_id"]: _key(row) for row in rows}
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -81,7 +80,11 @@ class KeyFile:
 
         A file that has become unreadable changes nothing: the keys read last stay, and the log says so.
         """
-        stamp = self._stamp_now()
+        try:
+            stamp = self._stamp_now()
+        except OSError as error:  # its folder may not be read any more
+            _log.error("%s cannot be read (%s). Until then the keys read before are used.", self._path, error)
+            stamp = self._stamp
         if stamp != self._stamp:
             try:
                 self._keys = self.load()

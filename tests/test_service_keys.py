@@ -162,3 +162,14 @@ def test_a_key_needs_a_name_and_scopes_that_are_known(
     with pytest.raises(SystemExit) as left:
         shell(*arguments)
     assert left.value.code == 2
+
+
+def test_a_folder_that_cannot_be_read_changes_no_door(path: Path) -> None:
+    token, made = KeyFile(path).create("helpdesk", ("ask",))
+    running = KeyFile(path)
+    assert running.find(token) == made
+    path.parent.rename(path.parent.with_name("elsewhere"))
+    path.parent.write_text("no folder")
+    assert running.find(token) == made
+    with pytest.raises(KeysProblem, match="is no file of API keys"):
+        KeyFile(path).load()
