@@ -17,7 +17,8 @@ FLAT_UP_TO = 50_000
 centre and only the lists nearest to a question are (eval/benchmarks/README.md)."""
 
 RECALL = 0.995
-"""Of the ten nearest rows, as many must be found by the lists that are searched."""
+"""Of the ten nearest rows, as many must be found by the lists that are searched, for real questions where there are
+some: they lie further from passages than anything between passages does (eval/LOG.md)."""
 
 COMPARED_UP_TO = 5_000
 """Allowed rows up to which each is compared, where the vectors are at hand: less work than to find them in lists."""
@@ -39,13 +40,14 @@ class DenseIndex:
             self._rows = index.reconstruct_n(0, index.ntotal) if rows is None else rows
 
     @classmethod
-    def build(cls, vectors: Vectors) -> DenseIndex:
-        """`vectors` is float32 (n, d), of unit length; where memory-mapped, parts are read as they are added."""
+    def build(cls, vectors: Vectors, questions: Vectors | None = None) -> DenseIndex:
+        """`vectors` is float32 (n, d), of unit length; where memory-mapped, parts are read as they are added.
+        `questions` (m, d) are such as will be asked; without any, points half-way between rows stand in for them."""
         if len(vectors) <= FLAT_UP_TO:
             index: faiss.Index = faiss.IndexFlatIP(vectors.shape[1])
             index.add(np.ascontiguousarray(vectors, np.float32))
             return cls(index)
-        return cls(_lists(vectors))
+        return cls(_lists(vectors, questions))
 
     def save(self, path: Path) -> None:
         faiss.write_index(self._index, str(path))
@@ -117,7 +119,7 @@ def _least(scores: Vectors, limit: int) -> np.float32:
     return np.float32(np.partition(scores, len(scores) - limit)[len(scores) - limit]) if limit else np.float32(np.inf)
 
 
-def _lists(vectors: Vectors) -> faiss.IndexIVFFlat:
+def _lists(vectors: Vectors, questions: Vectors | None) -> faiss.IndexIVFFlat:
     """Lists by nearest centre, about twice the root of n, the number searched tuned to RECALL."""
     count, dimension = vectors.shape
     rng = np.random.default_rng(_SEED)
@@ -129,15 +131,23 @@ def _lists(vectors: Vectors) -> faiss.IndexIVFFlat:
     index.train(np.ascontiguousarray(vectors[sample], np.float32))
     for start in range(0, count, FLAT_UP_TO):
         index.add(np.ascontiguousarray(vectors[start : start + FLAT_UP_TO], np.float32))
-    _tune(index, vectors, rng)
+    _tune(index, _asked(vectors, questions, rng))
     return index
 
 
-def _tune(index: faiss.IndexIVFFlat, vectors: Vectors, rng: np.random.Generator) -> None:
-    """Search as few lists as find RECALL of the nearest rows, for points half-way between rows of the index."""
+def _asked(vectors: Vectors, questions: Vectors | None, rng: np.random.Generator) -> Vectors:
+    """At most _TUNING_QUESTIONS of the questions, or points half-way between rows."""
+    if questions is not None and len(questions):
+        chosen = rng.choice(len(questions), min(len(questions), _TUNING_QUESTIONS), replace=False)
+        return np.ascontiguousarray(questions[np.sort(chosen)], np.float32)
     pairs = rng.choice(len(vectors), (2, _TUNING_QUESTIONS))
-    questions = np.ascontiguousarray(vectors[pairs[0]] + vectors[pairs[1]], np.float32)
-    faiss.normalize_L2(questions)
+    between = np.ascontiguousarray(vectors[pairs[0]] + vectors[pairs[1]], np.float32)
+    faiss.normalize_L2(between)
+    return between
+
+
+def _tune(index: faiss.IndexIVFFlat, questions: Vectors) -> None:
+    """Search as few lists as find RECALL of the rows nearest to the questions."""
     index.nprobe = index.nlist
     _, exact = index.search(questions, _TUNING_K)
     lists = 1

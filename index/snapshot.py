@@ -230,7 +230,7 @@ def build_snapshot(
         projection = _fitted(previous, folder, keys, key_entries, negatives)
         np.save(folder / "keys.projected.npy", project(keys, projection))
         np.save(folder / "negatives.projected.npy", project(negatives, projection))
-        DenseIndex.build(blocks["passages"].vectors).save(folder / "passages.faiss")
+        DenseIndex.build(blocks["passages"].vectors, blocks["keys"].vectors).save(folder / "passages.faiss")
         DenseIndex.build(np.load(folder / "keys.projected.npy")).save(folder / "keys.faiss")
         write_lexical(folder / "lexical_text", passages, lambda passage: passage.searchable, passage_entries)
         write_lexical(folder / "lexical_key", bank, lambda question: question.text, key_entries)

@@ -71,6 +71,20 @@ def test_as_few_lists_are_searched_as_find_enough(monkeypatch: pytest.MonkeyPatc
     assert sum(len(rows) for rows in found) >= 0.99 * K * len(questions)
 
 
+def test_lists_are_tuned_to_the_questions_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions far from all rows need more lists than points between them; enough of their nearest are found."""
+    monkeypatch.setattr(dense, "FLAT_UP_TO", 100)
+    rng = np.random.default_rng(9)
+    around = unit(1, seed=9) + 0.3 * rng.standard_normal((3000, DIMENSION))
+    vectors = np.asarray(around / np.linalg.norm(around, axis=1, keepdims=True), np.float32)
+    questions = unit(400, seed=10)
+    tuned, untuned = DenseIndex.build(vectors, questions[:200]), DenseIndex.build(vectors)
+    assert tuned._parameters(K, None).nprobe > untuned._parameters(K, None).nprobe
+    found = [set(tuned.search(q, K)[0].tolist()) & set(plain(vectors, q, K)) for q in questions[200:]]
+    assert sum(map(len, found)) >= 0.99 * K * len(found)
+    assert DenseIndex.build(vectors, questions[:0])._parameters(K, None).nprobe == untuned._parameters(K, None).nprobe
+
+
 def test_the_same_rows_give_the_same_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dense, "FLAT_UP_TO", ROWS - 1)
     for name in ("a", "b"):

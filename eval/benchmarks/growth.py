@@ -20,6 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
+import numpy as np
+
 from corpus.languages import REFERENCE_LANGUAGE
 from eval.__main__ import RESULTS
 from eval.benchmarks.curves import write_curves
@@ -78,14 +80,16 @@ class Ground:
 
 def build(ground: Ground, count: int) -> Row:
     """Build what grows with the passages; making and encoding them is not in the times."""
-    grown, _, _ = ground.grown(count)
+    grown, snapshot, _ = ground.grown(count)
     folder = ground.folder(count)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_rows(grown, folder)
     passages, vectors, entries = read_passages(folder), mapped(folder / "passages.vectors.npy"), grown.entries()
+    questions = snapshot.key_texts.vectors
+    np.save(folder / "questions.npy", questions)
     with watched() as dense:
-        DenseIndex.build(vectors).save(folder / "passages.faiss")
+        DenseIndex.build(vectors, questions).save(folder / "passages.faiss")
     with watched() as lexical:
         write_lexical(folder / "lexical_text", passages, lambda passage: passage.searchable, entries)
     return {

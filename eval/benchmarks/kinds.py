@@ -38,7 +38,7 @@ _TUNING, _TIMES, _TRAINED_ON, _CHUNK, _SEED = 200, 10, 64, 50_000, 1
 
 
 def compare(folder: Path, kind: str, encoder: Callable[[], Encoder], texts: Sequence[str], k: int) -> Row:
-    """One kind over `passages.vectors.npy` in the folder; built, saved, mapped, tuned on points between rows, asked."""
+    """One kind over `passages.vectors.npy` in the folder; built, saved, mapped, tuned on `questions.npy`, asked."""
     vectors: Vectors = mapped(folder / "passages.vectors.npy")
     questions = [encoder().encode(text, "query").sentence for text in texts]
     lists = int(2 * len(vectors) ** 0.5)
@@ -63,7 +63,9 @@ def compare(folder: Path, kind: str, encoder: Callable[[], Encoder], texts: Sequ
         rows = rows[rows >= 0]
         return rows if whole else rows[np.argsort(-(vectors[rows] @ question), kind="stable")][:k]
 
-    effort = _tuned(ask, vectors, rng, k, 1 if kind == "flat" else lists)
+    bank = mapped(folder / "questions.npy")
+    tuning = list(bank[rng.choice(len(bank), min(len(bank), _TUNING), replace=False)])
+    effort = _tuned(ask, tuning, exact_rows(vectors, tuning, k), 1 if kind == "flat" else lists)
     taken: list[float] = []
     found = []
     for question in questions:
@@ -95,13 +97,12 @@ def _parameters(kind: str, effort: int) -> Any:
 
 
 def _tuned(
-    ask: Callable[[Vectors, int], npt.NDArray[np.int64]], vectors: Vectors, rng: np.random.Generator, k: int, most: int
+    ask: Callable[[Vectors, int], npt.NDArray[np.int64]],
+    questions: Sequence[Vectors],
+    right: Sequence[npt.NDArray[np.int64]],
+    most: int,
 ) -> int:
-    """The least effort (lists, or rows held while a graph is walked) that finds enough of the nearest."""
-    pairs = rng.choice(len(vectors), (2, _TUNING))
-    between = vectors[pairs[0]] + vectors[pairs[1]]
-    questions = list(between / np.linalg.norm(between, axis=1, keepdims=True))
-    right = exact_rows(vectors, questions, k)
+    """The least effort (lists, or rows held while a graph is walked) that finds enough of the right rows."""
     effort = 1
     while effort < most and shared([ask(question, effort) for question in questions], right) < RECALL:
         effort = min(most, max(effort + 1, int(effort * 1.3)))
