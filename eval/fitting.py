@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -77,6 +80,34 @@ def fit_fusion(rows: Sequence[RunRow]) -> dict[str, float]:
     scale = found.x.sum() / 4
     weights = {name: round(float(weight / scale), 4) for name, weight in zip(FEATURES, found.x, strict=True)}
     return weights | {"reference": max(weights["reference"], REFERENCE_WEIGHT)}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A question's fused scores and a cross-encoder's logits, float64 (n,) each, and which entries are relevant."""
+
+    scores: npt.NDArray[np.float64]
+    logits: npt.NDArray[np.float64]
+    relevant: npt.NDArray[np.bool_]
+
+    def loss(self, weight: float) -> float:
+        """Negative log of the chance of a relevant entry under a softmax over the entries."""
+        scores = self.scores + weight * self.logits
+        return float(logsumexp(scores) - logsumexp(scores[self.relevant]))
+
+
+def mean_loss(readings: Sequence[Reading], weight: float) -> float:
+    """Of the questions with a relevant entry among those read; nan where there is none."""
+    losses = [reading.loss(weight) for reading in readings if reading.relevant.any()]
+    return float(np.mean(losses)) if losses else math.nan
+
+
+def fit_reading(readings: Sequence[Reading]) -> float:
+    """The weight of the logits, at least 0, that makes the loss least; 0.0 where nothing can be learnt."""
+    if math.isnan(mean_loss(readings, 0.0)):
+        return 0.0
+    found = minimize_scalar(lambda weight: mean_loss(readings, weight), bounds=(0.0, 4.0), method="bounded")
+    return round(float(found.x), 3) if found.fun < mean_loss(readings, 0.0) else 0.0
 
 
 def fit_judge(rows: Sequence[RunRow]) -> dict[str, Any]:

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from threading import Lock
 from typing import TypeVar
 
 from corpus.detection import detector
 from index.contents import Contents
+from index.cross_encoder import RerankedRetriever, Reranker, SentenceTransformerCrossEncoder
 from index.encoder import Encoder, OnnxEncoder, ensure_model
 from index.errors import StoreUnavailable
-from index.retrieval import Hit, Query
+from index.retrieval import Hit, Query, Ranker
 from service.answers import Answer
 from service.confidence import load_judge
 from service.pipeline import Ask, Pipeline
@@ -36,6 +38,21 @@ def make_encoder(settings: Settings) -> Encoder:
     return SentenceTransformerEncoder(settings.encoder, settings.encoder_query_prompt, settings.encoder_passage_prompt)
 
 
+@lru_cache(maxsize=1)
+def _cross_encoder(model: str) -> SentenceTransformerCrossEncoder:
+    """Loaded once: every snapshot is read by the same one."""
+    return SentenceTransformerCrossEncoder(model)
+
+
+def make_reranker(settings: Settings) -> Reranker | None:
+    """The cross-encoder that the settings name, if any. Raises EncoderUnavailable."""
+    if settings.cross_encoder is None:
+        return None
+    return Reranker(
+        _cross_encoder(settings.cross_encoder), settings.cross_encoder_entries, settings.cross_encoder_weight
+    )
+
+
 def make_pipeline(settings: Settings, encoder: Encoder, version: str | None = None) -> Pipeline:
     """Load the current index, or the one named. Raises IndexMissing, IndexDamaged, IndexMismatch."""
     return open_pipeline(settings, lambda _: encoder, version)
@@ -54,7 +71,10 @@ def open_pipeline(
     with ThreadPoolExecutor(2) as pool:
         encoder_loading = pool.submit(open_encoder, settings)
         detector_loading = pool.submit(detector, settings.language_detector)
-        retriever = (source or source_of(settings)).open(version, encoder_loading.result)
+        retriever: Ranker = (source or source_of(settings)).open(version, encoder_loading.result)
+        reranker = make_reranker(settings)
+        if reranker is not None:
+            retriever = RerankedRetriever(retriever, reranker)
         return Pipeline(retriever, load_judge(), detector_loading.result(), settings.mailbox)
 
 

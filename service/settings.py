@@ -30,6 +30,14 @@ class Settings(BaseSettings):
     )
     encoder_query_prompt: str | None = Field(None, description="Query prompt of that model; its own when not set")
     encoder_passage_prompt: str | None = Field(None, description="Passage prompt of that model; its own when not set")
+    cross_encoder: str | None = Field(
+        None,
+        min_length=1,
+        description="Cross-encoder from sentence-transformers, by hub id or local folder, that reads the first entries "
+        "once more (needs `make models`); `python -m eval cross-encoder` tells what it is worth",
+    )
+    cross_encoder_entries: int = Field(10, ge=2, le=40, description="Entries that it reads for a question")
+    cross_encoder_weight: float = Field(0.1, ge=0, description="Weight of its scores (log-odds) beside the fused score")
     language_detector: Literal["py3langid", "langdetect"] = Field(
         "py3langid", description="Which library detects the question's language"
     )
