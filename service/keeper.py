@@ -12,6 +12,7 @@ from time import monotonic
 from index.encoder import Encoder
 from index.errors import IndexProblem
 from service.engine import Engine, make_queue, open_pipeline
+from service.memory import give_back
 from service.observability import INDEX_REFUSED, INDEX_SWITCHES
 from service.pipeline import Pipeline
 from service.settings import Settings
@@ -44,6 +45,7 @@ class Opener:
         )
         check_smoke(pipeline, read_smoke(self._settings.smoke_file), self._settings.smoke_floor)
         self._encoder = pipeline.retriever.encoder
+        give_back()
         return pipeline
 
     def _fitting(self, settings: Settings, fingerprint: str) -> Encoder:
