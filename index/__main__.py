@@ -11,7 +11,7 @@ from pathlib import Path
 from corpus.collection import read_collection
 from corpus.errors import CorpusError
 from index.artefact import LATEST, fetch, pack
-from index.encoder import ADAPTER_FILE, MODEL_FOLDER, STATISTICS_FILE, Encoder, OnnxEncoder, ensure_model
+from index.encoder import ADAPTER_FILE, MODEL_FOLDER, STATISTICS_FILE, TOKENS_FILE, Encoder, OnnxEncoder, ensure_model
 from index.errors import IndexBusy, IndexProblem
 from index.milvus_commands import add_milvus_commands
 from index.shelf import activate, prune, rollback, shelved
@@ -139,12 +139,17 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _statistics(arguments: argparse.Namespace) -> int:
     from index.quantisation import save_statistics
-    from index.statistics import measure, sample
+    from index.statistics import TOKEN_PASSAGES, TOKEN_QUESTIONS, measure, measure_tokens, sample
 
-    texts = sample(read_collection(arguments.corpus))
+    collection = read_collection(arguments.corpus)
+    texts = sample(collection)
     out = arguments.adapter.with_name(STATISTICS_FILE.name)
     save_statistics(measure(texts, arguments.adapter), out)
     print(f"Statistics of {len(texts)} texts in {out}")
+    texts = sample(collection, TOKEN_QUESTIONS, TOKEN_PASSAGES)
+    out = arguments.adapter.with_name(TOKENS_FILE.name)
+    measure_tokens(texts, arguments.adapter).save(out)
+    print(f"Space of the token vectors of {len(texts)} texts in {out}")
     return 0
 
 

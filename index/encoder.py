@@ -36,13 +36,16 @@ ADAPTER_FILE = Path(__file__).parent / "data" / "adapter.npz"
 STATISTICS_FILE = Path(__file__).parent / "data" / "statistics.npz"
 """The encoder's inner values over many texts, for its quantisation; `python -m index statistics` writes it."""
 
+TOKENS_FILE = Path(__file__).parent / "data" / "tokens.npz"
+"""The space of its token vectors, measured at the same time."""
+
 MODEL_FOLDER = Path(__file__).parent / "models"
 """Where generated graphs are cached, by fingerprint. Never committed, always rebuilt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One text: `sentence` float32 (d,), `tokens` float32 (t, d) of its content tokens, `weights` float32 (t,)
+    """One text: `sentence` float32 (d,), `tokens` float32 (t, k) of its content tokens, `weights` float32 (t,)
     that sum to 1 (how telling each token is), all vectors of unit length."""
 
     sentence: Vectors
@@ -146,7 +149,8 @@ class OnnxEncoder:
 
 
 def exact_encoder(folder: Path, adapt: Adapt | None = None, probes: Sequence[str] = ()) -> OnnxEncoder:
-    """The same model in float32, written into an empty folder: what measurements and tests compare with."""
+    """The same model in float32, its token vectors as they are, written into an empty folder: what measurements and
+    tests compare with."""
     from index.graph import write_exact_graph
     from index.tokenizer import save_tokenizer
     from index.weights import read_weights
@@ -170,7 +174,7 @@ def model_fingerprint(adapter: Path | None = ADAPTER_FILE) -> str:
         for offset in range(0, size, max(1, size // 64)):
             file.seek(offset)
             digest.update(file.read(4096))
-    for data in (STATISTICS_FILE, adapter):
+    for data in (STATISTICS_FILE, TOKENS_FILE, adapter):
         if data is not None and data.is_file():
             digest.update(data.read_bytes())
     return f"{ENCODER_NAME}-{digest.hexdigest()[:16]}"
@@ -188,6 +192,7 @@ def ensure_model(folder: Path = MODEL_FOLDER, adapter: Path | None = ADAPTER_FIL
     from index.graph import write_graph
     from index.graph_format import GRAPH_FORMAT
     from index.quantisation import load_statistics
+    from index.token_space import TokenSpace
     from index.tokenizer import save_tokenizer
     from index.weights import read_weights
 
@@ -201,7 +206,8 @@ def ensure_model(folder: Path = MODEL_FOLDER, adapter: Path | None = ADAPTER_FIL
             try:
                 weights = read_weights(weights_path())
                 adapt = load_adapter(adapter) if adapter is not None and adapter.is_file() else None
-                write_graph(weights, temporary / "model.onnx", load_statistics(STATISTICS_FILE), adapt)
+                statistics, space = load_statistics(STATISTICS_FILE), TokenSpace.load(TOKENS_FILE)
+                write_graph(weights, temporary / "model.onnx", statistics, space, adapt)
                 save_tokenizer(weights.vocabulary, temporary)
                 meta = {"format": GRAPH_FORMAT, "weights": weights.sha256, "adapter": adapt is not None}
                 (temporary / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")

@@ -1,9 +1,9 @@
 """The ONNX graph of the default encoder, written from the 4-bit weights in some seconds.
 
-One text a run: input `input_ids` (1, n) int64, outputs `sentence` (384,) and `tokens` (n, 384), both float32 of
-unit length. With no padding there is no mask, and a text's vector cannot depend on other texts. The matrices multiply
-as 8-bit integers (`index/quantisation.py`); `write_exact_graph` writes the same model in float32, which the tests
-and benchmarks compare with. The embedding table stays 4-bit.
+One text a run: input `input_ids` (1, n) int64, outputs `sentence` (384,) and `tokens` (n, 128), those in the space of
+`index/token_space.py`, both float32 of unit length. With no padding there is no mask, and a text's vector cannot depend
+on other texts. The matrices multiply as 8-bit integers (`index/quantisation.py`); `write_exact_graph` writes the same
+model in float32, which the tests and benchmarks compare with. The embedding table stays 4-bit.
 """
 
 from __future__ import annotations
@@ -17,30 +17,32 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from index.graph_format import GRAPH_FORMAT, WEIGHTS_FILE
-from index.quantisation import GELU_LOW, LEVELS, Statistics, Way, quantise
+from index.quantisation import GELU_LOW, LEVELS, IntegerMatrix, Statistics, Way, quantise
+from index.token_space import TokenSpace
 from index.weights import BLOCK, Adapt, Weights
 
 _MICROSOFT = "com.microsoft"
 
 
-# More groups are closer to float32, and slower (eval/LOG.md).
 _WAYS = {
     "qkv": Way(centred=True, balanced=True),
     "projected": Way(),
     "widened": Way(centred=True, balanced=True),
-    "narrowed": Way(low=GELU_LOW, balanced=True, groups=2),
+    "narrowed": Way(low=GELU_LOW),
 }
 
 
-def write_graph(weights: Weights, path: Path, statistics: Statistics, adapt: Adapt | None = None) -> None:
+def write_graph(
+    weights: Weights, path: Path, statistics: Statistics, space: TokenSpace, adapt: Adapt | None = None
+) -> None:
     """Write the graph of these weights, changed by `adapt` where given."""
-    _save(_Graph(weights, adapt, statistics).build(), path)
+    _save(_Graph(weights, adapt, statistics, space).build(), path)
 
 
 def write_exact_graph(weights: Weights, path: Path, adapt: Adapt | None = None, probes: Sequence[str] = ()) -> None:
-    """Write the same model in float32; the inner values that `probes` names, float32 (1, n, columns), are
-    outputs as well."""
-    _save(_Graph(weights, adapt, None).build(probes), path)
+    """Write the same model in float32, its tokens (n, 384) as they are; the inner values that `probes` names, float32
+    (1, n, columns), are outputs as well."""
+    _save(_Graph(weights, adapt, None, None).build(probes), path)
 
 
 def _save(model: onnx.ModelProto, path: Path) -> None:
@@ -51,10 +53,13 @@ def _save(model: onnx.ModelProto, path: Path) -> None:
 
 
 class _Graph:
-    def __init__(self, weights: Weights, adapt: Adapt | None, statistics: Statistics | None) -> None:
+    def __init__(
+        self, weights: Weights, adapt: Adapt | None, statistics: Statistics | None, space: TokenSpace | None
+    ) -> None:
         self._w = weights
         self._adapt = adapt
         self._statistics = statistics
+        self._space = space
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, onnx.TensorProto] = {}
 
@@ -89,22 +94,10 @@ class _Graph:
         if matrix.balance is not None:
             balance = self._constant(f"{output}.balance", 1 / matrix.balance)
             source = self._node("Mul", [source, balance], f"{output}.balanced")
-        count = len(matrix.groups)
-        parts = [source]
-        if count > 1:
-            parts = [f"{output}.part.{number}" for number in range(count)]
-            split = helper.make_node("Split", [source], parts, name=f"{output}.split", axis=-1, num_outputs=count)
-            self._nodes.append(split)
-        summed = ""
-        for number, (part, (values, scales)) in enumerate(zip(parts, matrix.groups, strict=True)):
-            product = self._integer_product(part, values, scales, f"{output}.{number}", _WAYS[kind].positive)
-            summed = self._node("Add", [summed, product], f"{product}.sum") if summed else product
-        return summed, bias + matrix.offset
+        return self._integer_product(source, matrix, output, _WAYS[kind].positive), bias + matrix.offset
 
-    def _integer_product(
-        self, source: str, values: npt.NDArray[np.int8], scales: npt.NDArray[np.float32], output: str, positive: bool
-    ) -> str:
-        """The product of (1, n, columns) with int8 values (rows, columns), each token in 8 bits of its own scale."""
+    def _integer_product(self, source: str, matrix: IntegerMatrix, output: str, positive: bool) -> str:
+        """The product of (1, n, columns) with the matrix, each token in 8 bits of its own scale."""
         sign = "positive" if positive else "signed"
         zero = self._constant(f"zero.{sign}", np.array(0 if positive else 128, np.uint8))
         step = self._constant(f"step.{sign}", np.array(1 / LEVELS[sign], np.float32))
@@ -113,8 +106,8 @@ class _Graph:
         largest = self._node("ReduceMax", [size, last], f"{output}.largest", keepdims=1)
         unit = self._node("Div", [source, largest], f"{output}.unit")
         quantised = self._node("QuantizeLinear", [unit, step, zero], f"{output}.quantised")
-        inputs = [quantised, self._constant(f"{output}.values", values.T), step]
-        inputs += [self._constant(f"{output}.scales", scales), zero]
+        inputs = [quantised, self._constant(f"{output}.values", matrix.values.T), step]
+        inputs += [self._constant(f"{output}.scales", matrix.scales), zero]
         product = self._node("MatMulIntegerToFloat", inputs, f"{output}.product", _MICROSOFT)
         return self._node("Mul", [product, largest], f"{output}.scaled")
 
@@ -123,19 +116,14 @@ class _Graph:
         vectors = self._w.vectors
         name = {"ao": "projected", "fo": "narrowed"}[part]
         update, bias = self._project(source, [f"{layer}.{part}.w"], vectors[f"{layer}.{part}.b"], f"{layer}.{name}")
-        return self._node(
-            "SkipLayerNormalization",
-            [
-                residual,
-                update,
-                self._constant(f"{layer}.{norm}.w", vectors[f"{layer}.{norm}.w"]),
-                self._constant(f"{layer}.{norm}.b", vectors[f"{layer}.{norm}.b"]),
-                self._constant(f"{layer}.{part}.b", bias),
-            ],
-            output,
-            _MICROSOFT,
-            epsilon=self._w.epsilon,
-        )
+        biased = self._node("Add", [update, self._constant(f"{layer}.{part}.b", bias)], f"{output}.update")
+        # ONNX Runtime's SkipLayerNormalization, which does all three at once, takes twice their time on processors.
+        summed = self._node("Add", [residual, biased], f"{output}.sum")
+        return self._normalise(summed, f"{layer}.{norm}", output)
+
+    def _normalise(self, source: str, norm: str, output: str) -> str:
+        scale, shift = (self._constant(f"{norm}.{part}", self._w.vectors[f"{norm}.{part}"]) for part in "wb")
+        return self._node("LayerNormalization", [source, scale, shift], output, axis=-1, epsilon=self._w.epsilon)
 
     def _embed(self) -> str:
         w, table = self._w, self._w.matrices["emb.word"]
@@ -155,8 +143,7 @@ class _Graph:
         table_name = self._constant("positions", w.vectors["emb.pos"] + w.vectors["emb.type"])
         places = self._node("Slice", [table_name, zero, length], "places")
         summed = self._node("Add", [words, places], "embedded.sum")
-        scale, shift = (self._constant(f"emb.ln.{part}", w.vectors[f"emb.ln.{part}"]) for part in "wb")
-        return self._node("LayerNormalization", [summed, scale, shift], "layer.0", axis=-1, epsilon=w.epsilon)
+        return self._normalise(summed, "emb.ln", "layer.0")
 
     def _layer(self, number: int, source: str) -> str:
         w, layer = self._w, f"l{number}"
@@ -172,13 +159,25 @@ class _Graph:
         activated = self._node("BiasGelu", gated, f"{layer}.activated", _MICROSOFT)
         return self._normalised_sum(middle, activated, layer, "fo", "oln", f"layer.{number + 1}")
 
+    def _tokens(self, hidden: str) -> int:
+        """Writes the output `tokens`; returns their dimension."""
+        if self._space is None:
+            self._node("LpNormalization", [hidden], "tokens", axis=-1, p=2)
+            return self._w.hidden
+        unit = self._node("LpNormalization", [hidden], "tokens.unit", axis=-1, p=2)
+        moved = self._node("Sub", [unit, self._constant("tokens.mean", self._space.mean)], "tokens.moved")
+        centred = self._node("LpNormalization", [moved], "tokens.centred", axis=-1, p=2)
+        turned = self._node("MatMul", [centred, self._constant("tokens.axes", self._space.axes)], "tokens.turned")
+        self._node("LpNormalization", [turned], "tokens", axis=-1, p=2)
+        return len(self._space.axes.T)
+
     def build(self, probes: Sequence[str] = ()) -> onnx.ModelProto:
         hidden = self._embed()
         for number in range(self._w.layers):
             hidden = self._layer(number, hidden)
         axis = self._constant("axis.0", np.array([0], np.int64))
         flat = self._node("Squeeze", [hidden, axis], "hidden")
-        self._node("LpNormalization", [flat], "tokens", axis=-1, p=2)
+        tokens = self._tokens(flat)
         mean = self._node("ReduceMean", [flat, axis], "mean", keepdims=0)
         self._node("LpNormalization", [mean], "sentence", axis=-1, p=2)
         graph = helper.make_graph(
@@ -187,7 +186,7 @@ class _Graph:
             [helper.make_tensor_value_info("input_ids", TensorProto.INT64, [1, "n"])],
             [
                 helper.make_tensor_value_info("sentence", TensorProto.FLOAT, [self._w.hidden]),
-                helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["n", self._w.hidden]),
+                helper.make_tensor_value_info("tokens", TensorProto.FLOAT, ["n", tokens]),
                 *(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in probes),
             ],
             list(self._constants.values()),

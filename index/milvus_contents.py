@@ -73,7 +73,7 @@ class MilvusContents:
         rows.sort(key=_id)
         spans = [_span(row["body"]) for row in rows]
         passages = self.passages(sorted({passage for passage, _, _ in spans}))
-        texts = read_texts(rows, self.manifest.dimension)
+        texts = read_texts(rows, self.manifest)
         found = {}
         for language in dict.fromkeys(row["language"] for row in rows):
             own = [number for number, row in enumerate(rows) if row["language"] == language]

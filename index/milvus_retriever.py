@@ -277,14 +277,13 @@ class MilvusRetriever:
                 contents.version, None, f"id in {text_ids + key_ids}", ["id", "tokens", "body"]
             )
         }
-        dimension = contents.manifest.dimension
         likeness = np.full(len(texts.ids), -1.0, np.float32)
-        compared = read_texts([rows[identity] for identity in text_ids], dimension)
+        compared = read_texts([rows[identity] for identity in text_ids], contents.manifest)
         likeness[text_places] = max_sim(encoded, compared, range(len(text_ids)), symmetric=False)
         chosen = [texts.ids[place] for place in text_signals(features, texts.cosines, likeness, texts.starts)]
         if keys.ids:
             likeness = np.zeros(len(keys.ids), np.float32)
-            compared = read_texts([rows[identity] for identity in key_ids], dimension)
+            compared = read_texts([rows[identity] for identity in key_ids], contents.manifest)
             likeness[key_places] = max_sim(encoded, compared, range(len(key_ids)), symmetric=True)
             key_signals(features, keys.asked, keys.cosines, likeness, keys.starts)
         shown = {identity: read_passage(str(rows[identity]["body"])) for identity in text_ids if identity in rows}

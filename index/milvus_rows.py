@@ -26,9 +26,10 @@ from corpus.passages import Passage
 from index.lexical import LexicalIndex
 from index.references import reference_of
 from index.snapshot import Snapshot
+from index.store import Manifest
 from index.texts import EncodedTexts
 
-FORMAT = "1"
+FORMAT = "2"
 """Of the rows in a collection; another format is loaded anew."""
 
 PARTITIONS = ("passages", "keys", "sentences", "texts", "state")
@@ -165,15 +166,16 @@ def read_passage(body: str) -> Passage:
     return Passage(**{**stored, "path": tuple(stored["path"])})
 
 
-def read_texts(rows: Sequence[Mapping[str, Any]], dimension: int) -> EncodedTexts:
+def read_texts(rows: Sequence[Mapping[str, Any]], manifest: Manifest) -> EncodedTexts:
     """Rows with their `tokens`, and `dense` where the vectors are wanted, as encoded texts in the same order."""
+    dimension = manifest.token_dimension
     blobs = [base64.b64decode("".join(row["tokens"])) for row in rows]
     counts = [len(blob) // (dimension + 4) for blob in blobs]
     tokens = [np.frombuffer(b, np.int8, n * dimension).reshape(n, -1) for b, n in zip(blobs, counts, strict=True) if n]
     weights = [np.frombuffer(b, "<f4", n, n * dimension) for b, n in zip(blobs, counts, strict=True) if n]
     vectors = [row["dense"] for row in rows if "dense" in row]
     return EncodedTexts(
-        vectors=np.array(vectors, np.float32).reshape(len(vectors), dimension),
+        vectors=np.array(vectors, np.float32).reshape(len(vectors), manifest.dimension),
         tokens=np.concatenate(tokens) if tokens else np.zeros((0, dimension), np.int8),
         offsets=np.cumsum([0, *counts]).astype(np.int64),
         weights=np.concatenate(weights).astype(np.float32) if weights else np.zeros(0, np.float32),

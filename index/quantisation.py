@@ -2,10 +2,10 @@
 
 A token's scale is its largest value's, so its vector depends on no other text. What keeps the product near that in
 float32: inputs are taken relative to their mean, columns whose input varies much are balanced against their weights
-(SmoothQuant, Xiao et al., 2023; Outlier Suppression+, Wei et al., 2023), long rows are cut into groups with a scale
-each, what comes out of GELU, never below -0.17, uses all 256 levels, and the bias makes up for what rounding the
-weights does to the mean input. Processors without VNNI add two products in 16 bits; weights are scaled so that no
-pair can overflow, and so all processors give the same sums.
+(SmoothQuant, Xiao et al., 2023; Outlier Suppression+, Wei et al., 2023), what comes out of GELU, never below -0.17,
+uses all 256 levels, and the bias makes up for what rounding the weights does to the mean input. Processors without
+VNNI add two products in 16 bits; weights are scaled so that no pair can overflow, and so all processors give the
+same sums.
 """
 
 from __future__ import annotations
@@ -35,13 +35,11 @@ Statistics = Mapping[str, Columns]
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How an input is brought to 8 bits: relative to its mean, or to `low`, its least value; balanced or as it is; in
-    so many groups of columns."""
+    """How an input is brought to 8 bits: relative to its mean, or to `low`, its least value; balanced or as it is."""
 
     centred: bool = False
     balanced: bool = False
     low: float | None = None
-    groups: int = 1
 
     @property
     def positive(self) -> bool:
@@ -58,12 +56,13 @@ _PAIR = 32767 // 255
 
 @dataclass(frozen=True, slots=True)
 class IntegerMatrix:
-    """x @ W.T as ((x - shift) / balance) @ integers + offset, `shift` and `balance` (columns,), `offset` (rows,).
-    Each group of columns is int8 (rows, columns of the group) and float32 scales (rows,)."""
+    """x @ W.T as ((x - shift) / balance) @ integers + offset, `shift` and `balance` (columns,), `offset` (rows,);
+    the integers are `values`, int8 (rows, columns), times `scales`, float32 (rows,)."""
 
     shift: Values | None
     balance: Values | None
-    groups: list[tuple[npt.NDArray[np.int8], Values]]
+    values: npt.NDArray[np.int8]
+    scales: Values
     offset: Values
 
 
@@ -75,8 +74,8 @@ def quantise(matrix: Values, columns: Columns, way: Way) -> IntegerMatrix:
         balance = np.sqrt(np.maximum(columns.spread, 1e-4) / np.maximum(np.abs(matrix).max(axis=0), 1e-4))
         balance = (balance / np.median(balance)).astype(np.float32)
         weights = matrix * balance
-    groups = [_integers(part) for part in np.split(weights, way.groups, axis=1)]
-    held = np.concatenate([values * scales[:, None] for values, scales in groups], axis=1)
+    values, scales = _integers(weights)
+    held: Values = values * scales[:, None]
     if balance is not None:
         held = held / balance
     shift = columns.mean if way.centred else None
@@ -85,7 +84,7 @@ def quantise(matrix: Values, columns: Columns, way: Way) -> IntegerMatrix:
     offset = (matrix - held) @ columns.mean
     if shift is not None:
         offset = offset + held @ shift
-    return IntegerMatrix(shift, balance, groups, offset.astype(np.float32))
+    return IntegerMatrix(shift, balance, values, scales, offset.astype(np.float32))
 
 
 def _integers(weights: Values) -> tuple[npt.NDArray[np.int8], Values]:

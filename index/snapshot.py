@@ -241,6 +241,7 @@ def build_snapshot(
             encoder=encoder.name,
             fingerprint=encoder.fingerprint,
             dimension=encoder.dimension,
+            token_dimension=blocks["passages"].tokens.shape[1],
             corpus_sha256=collection.sha256,
             splitter=SPLITTER,
             counts={

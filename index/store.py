@@ -19,7 +19,7 @@ from pathlib import Path
 
 from index.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
 
-FORMAT = "6"
+FORMAT = "7"
 """Of the files in a snapshot; another format is built anew."""
 
 CURRENT = "current"
@@ -38,6 +38,7 @@ class Manifest:
     encoder: str
     fingerprint: str
     dimension: int
+    token_dimension: int
     corpus_sha256: str
     splitter: str
     counts: dict[str, int]

@@ -18,7 +18,7 @@ _INT8 = np.float32(127.0)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One text as it is stored: `sentence` float32 (d,), `tokens` int8 (t, d), `weights` float32 (t,)."""
+    """One text as it is stored: `sentence` float32 (d,), `tokens` int8 (t, k), `weights` float32 (t,)."""
 
     sentence: npt.NDArray[np.float32]
     tokens: npt.NDArray[np.int8]
@@ -29,7 +29,7 @@ class Stored:
 class EncodedTexts:
     """n texts in order.
 
-    `vectors` float32 (n, d) of unit length; `tokens` int8 (t, d), 127 times the unit vectors; text i owns tokens
+    `vectors` float32 (n, d) of unit length; `tokens` int8 (t, k), 127 times the unit vectors; text i owns tokens
     `offsets[i]:offsets[i + 1]`; `weights` float32 (t,), summing to 1 for each text; `digests` uint8 (n, 16) name
     text and side, so that what has not changed need not be encoded again.
     """

@@ -25,6 +25,7 @@ from index.encoder import (
     model_fingerprint,
 )
 from index.errors import EncoderUnavailable
+from index.token_space import DIMENSIONS
 from index.tokenizer import Tokenizer
 from index.weights import read_weights, weights_path
 
@@ -115,7 +116,7 @@ def test_what_is_encoded_has_unit_vectors_and_weights_that_sum_to_one(
     encoded = encoder.encode(text, side)
     count = len(encoder.token_ids(text, side)) - PREFIX[side] - 2
     assert encoded.sentence.shape == (DIMENSION,)
-    assert encoded.tokens.shape == (count, DIMENSION)
+    assert encoded.tokens.shape == (count, DIMENSIONS)
     assert encoded.weights.shape == (count,)
     assert {part.dtype for part in (encoded.sentence, encoded.tokens, encoded.weights)} == {np.dtype(np.float32)}
     assert np.linalg.norm(encoded.sentence) == pytest.approx(1, abs=1e-4)

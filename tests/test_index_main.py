@@ -13,10 +13,11 @@ from conftest import CHECKOUT, NEGATIVES, ToyEncoder
 from corpus.collection import Collection
 from index import __main__ as command
 from index import sentence_transformer, training
-from index.encoder import ADAPTER_FILE, MODEL_FOLDER, STATISTICS_FILE
+from index.encoder import ADAPTER_FILE, MODEL_FOLDER, STATISTICS_FILE, TOKENS_FILE
 from index.errors import IndexBusy
 from index.quantisation import load_statistics
 from index.store import current_version
+from index.token_space import TokenSpace
 from index.training import TrainingSettings
 
 Run = tuple[int, str, str]
@@ -145,10 +146,12 @@ def test_train_passes_its_settings_on(
     )
     assert code == 0
     assert calls == [(5, tmp_path / "a.npz", TrainingSettings(steps=7, learning_rate=0.1))]
-    told, statistics = output.splitlines()
+    told, statistics, space = output.splitlines()
     assert told == f"Adapter in {tmp_path / 'a.npz'}; last losses [3.0, 2.0, 1.0]"
     assert statistics.endswith(f" texts in {tmp_path / 'statistics.npz'}")
     assert set(load_statistics(tmp_path / "statistics.npz")) == set(load_statistics(STATISTICS_FILE))
+    assert space.endswith(f" texts in {tmp_path / 'tokens.npz'}")
+    assert TokenSpace.load(tmp_path / "tokens.npz").axes.shape == TokenSpace.load(TOKENS_FILE).axes.shape
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_documents_come_back_to_the_character(tmp_path: Path) -> None:
 def test_token_vectors_survive_to_the_byte(local: Snapshot, contents: MilvusContents) -> None:
     ids = [row_id("keys", number) for number in range(len(local.key_texts))]
     rows = contents.milvus.query(contents.version, None, f"id in {ids}", ["id", "tokens"])
-    texts = read_texts(sorted(rows, key=lambda row: int(row["id"])), local.manifest.dimension)
+    texts = read_texts(sorted(rows, key=lambda row: int(row["id"])), local.manifest)
     np.testing.assert_array_equal(texts.tokens, local.key_texts.tokens)
     np.testing.assert_array_equal(texts.weights, local.key_texts.weights)
     np.testing.assert_array_equal(texts.offsets, local.key_texts.offsets)
@@ -236,7 +236,7 @@ def test_a_load_that_was_interrupted_is_not_served_and_is_done_again(
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
-        ({"format": "0"}, IndexMismatch, "has format '0', not '1'"),
+        ({"format": "0"}, IndexMismatch, "has format '0', not '2'"),
         ({"rows": 3}, IndexDamaged, r"rows, not 3\. Load it again"),
         ({"manifest": {"version": "0" * 16}}, IndexMismatch, f"holds version '{'0' * 16}'"),
     ],

@@ -37,6 +37,7 @@ def manifest(version: str, files: dict[str, str] | None = None) -> Manifest:
         encoder="toy",
         fingerprint="toy-1",
         dimension=3,
+        token_dimension=3,
         corpus_sha256="0" * 64,
         splitter="s",
         counts={"passages": 1},
