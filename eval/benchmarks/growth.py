@@ -21,6 +21,7 @@ from statistics import median
 from typing import TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from corpus.languages import REFERENCE_LANGUAGE
 from eval.__main__ import RESULTS
@@ -107,6 +108,7 @@ def build(ground: Ground, count: int) -> Row:
 
 def search(ground: Ground, count: int, questions: Sequence[Asked]) -> Row:
     """The whole search as the service does it, and its parts, over questions after some to warm up."""
+    threadpool_limits(1, user_api="blas")  # as the service has it
     grown, snapshot, encoder = ground.grown(count)
     started = time.perf_counter()
     big = opened(grown, ground.folder(count), snapshot)
@@ -203,7 +205,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--official", type=Path, default=official, metavar="DIR",
         help="folder with official files; without it, the shipped corpus is what grows",
     )  # fmt: skip
-    parser.add_argument("--kinds", nargs="*", choices=list(KINDS), default=[], help="dense indexes to compare as well")
+    parser.add_argument(
+        "--kinds", nargs="*", choices=list(KINDS), help="dense indexes to compare as well; all when none is named"
+    )
     parser.add_argument("--keep", action="store_true", help="keep what was built")
     parser.add_argument("--out", type=Path, default=RESULTS / "growth", metavar="DIR", help="where all of it goes")
     options = parser.parse_args(arguments)
@@ -211,7 +215,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = options.official if options.official.is_dir() else None
     ground = Ground(chosen.index_dir, given, options.out, chosen.build_threads)
     try:
-        found = report(ground, options.sizes, options.kinds, options.keep)
+        kinds = () if options.kinds is None else options.kinds or tuple(KINDS)
+        found = report(ground, options.sizes, kinds, options.keep)
     except IndexProblem as error:
         print(error, file=sys.stderr)
         return 1
