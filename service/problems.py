@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,9 @@ from service.schemas import FieldError, Problem
 
 STORE_RETRY_S = "5"
 """After which to ask again where Milvus was not reached."""
+
+_FASTAPI_UNREADABLE = "There was an error parsing the body"
+_READABLE = "The body cannot be read. Send one JSON object, in UTF-8, nested at most a hundred levels."
 
 _log = logging.getLogger(__name__)
 
@@ -55,14 +59,15 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [FieldError(field=_field(item["loc"]), message=sayable(item["msg"])) for item in error.errors()]
+        fields = [_field_error(item) for item in error.errors()]
         named = "; ".join(f"{field.field}: {field.message}" for field in fields)
         return problem_response(422, f"The request is not valid. {named}", fields)
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers) if error.headers else None
-        return problem_response(error.status_code, str(error.detail), headers=headers)
+        detail = _READABLE if error.detail == _FASTAPI_UNREADABLE else str(error.detail)
+        return problem_response(error.status_code, detail, headers=headers)
 
     @app.exception_handler(StoreUnavailable)
     async def store(_: Request, error: StoreUnavailable) -> JSONResponse:
@@ -73,6 +78,13 @@ def install_problem_handlers(app: FastAPI) -> None:
     async def fault(_: Request, error: Exception) -> JSONResponse:
         _log.error("Unhandled fault: %s", type(error).__name__, exc_info=error)
         return problem_response(500, "Something went wrong on our side. Try again; if it stays, report the time.")
+
+
+def _field_error(item: Mapping[str, Any]) -> FieldError:
+    if item["type"] != "json_invalid":
+        return FieldError(field=_field(item["loc"]), message=sayable(item["msg"]))
+    why = sayable(f"not JSON ({item['ctx']['error']}, at character {item['loc'][-1]}). Send one JSON object, in UTF-8")
+    return FieldError(field="body", message=why)
 
 
 def _field(location: tuple[Any, ...]) -> str:

@@ -8,7 +8,7 @@ import logging
 import re
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from threading import Event, Thread
@@ -353,6 +353,29 @@ class Asker:
         self.answers[version] += 1
 
 
+def answers_meanwhile(
+    settings: Settings, names: dict[str, str], turns: Sequence[str], switch: Callable[[str], object], clients: int
+) -> dict[str, int]:
+    """How many answers each version gave while so many clients asked and `switch` made one version after the other
+    current; fails where a request failed or an answer mixed versions."""
+    done = Event()
+    with TestClient(create_app(settings)) as client:
+        askers = [Asker(client, names) for _ in range(clients)]
+        threads = [Thread(target=asker, args=(number, done)) for number, asker in enumerate(askers)]
+        for thread in threads:
+            thread.start()
+        try:
+            for version in turns:
+                switch(version)
+                until(lambda wanted=version: ready_version(client) == wanted)  # type: ignore[misc]
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+    assert [failure for asker in askers for failure in asker.failures] == []
+    return {version: sum(asker.answers[version] for asker in askers) for version in names}
+
+
 def test_100_reloads_under_load_fail_none_and_mix_none(
     settings: Settings, index_root: Path, corpus_folder: Path, build: Callable[[str], str]
 ) -> None:
@@ -363,24 +386,9 @@ def test_100_reloads_under_load_fail_none_and_mix_none(
             text = re.sub(r"^title: .*$", f"title: Questions ({name})", path.read_text(), flags=re.M)
             path.write_text(marked(text, name))
         names[build(name)] = name
-    done = Event()
-    with TestClient(create_app(settings)) as client:
-        askers = [Asker(client, names) for _ in range(4)]
-        threads = [Thread(target=asker, args=(number, done)) for number, asker in enumerate(askers)]
-        for thread in threads:
-            thread.start()
-        order = list(names)
-        try:
-            for number in range(RELOADS):
-                activate(index_root, order[number % 2])
-                until(lambda wanted=order[number % 2]: ready_version(client) == wanted)  # type: ignore[misc]
-        finally:
-            done.set()
-            for thread in threads:
-                thread.join()
-    assert [failure for asker in askers for failure in asker.failures] == []
-    for version in names:
-        assert sum(asker.answers[version] for asker in askers) > RELOADS, "each version answered between reloads"
+    turns = [list(names)[number % 2] for number in range(RELOADS)]
+    answers = answers_meanwhile(settings, names, turns, lambda version: activate(index_root, version), clients=4)
+    assert min(answers.values()) > RELOADS, "each version answered between reloads"
 
 
 def ready_version(client: TestClient) -> object:

@@ -100,3 +100,28 @@ def test_fault_gives_nothing_away(client: TestClient, caplog: pytest.LogCaptureF
     problem(response, 500)
     assert not [word for word in ("secret", "srv", "RuntimeError", "Traceback") if word in response.text]
     assert "RuntimeError" in caplog.text  # but the log has it
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"name": }', "at character 9"),
+        (b"\xff\xfe{}", "at character 0"),
+        (b"name=x", "at character 0"),
+    ],
+)
+def test_a_body_that_is_not_json_is_told_where_and_what_to_send(client: TestClient, body: bytes, why: str) -> None:
+    sent = client.post("/body?n=1", content=body, headers={"content-type": "application/json"})
+    found = problem(sent, 422)
+    (told,) = found["errors"]
+    assert told["field"] == "body"
+    assert why in told["message"]
+    assert "Send one JSON object" in told["message"]
+    assert told["message"] in found["detail"]
+
+
+def test_a_body_that_cannot_be_read_at_all_is_told_the_remedy(client: TestClient) -> None:
+    """Nested deeper than the parser goes."""
+    sent = client.post("/body?n=1", content=b"[" * 200_000, headers={"content-type": "application/json"})
+    assert "Send one JSON object" in problem(sent, sent.status_code)["detail"]
+    assert sent.status_code in (400, 422)
