@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -90,24 +90,47 @@ class Reading:
     logits: npt.NDArray[np.float64]
     relevant: npt.NDArray[np.bool_]
 
-    def loss(self, weight: float) -> float:
-        """Negative log of the chance of a relevant entry under a softmax over the entries."""
-        scores = self.scores + weight * self.logits
+    def loss(self, scale: float, weight: float) -> float:
+        """Negative log of the chance of a relevant entry under a softmax over scale * (scores + weight * logits)."""
+        scores = scale * (self.scores + weight * self.logits)
         return float(logsumexp(scores) - logsumexp(scores[self.relevant]))
 
 
-def mean_loss(readings: Sequence[Reading], weight: float) -> float:
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """`weight` of the logits beside the fused scores, and the `scale` of both that makes chances of them."""
+
+    scale: float
+    weight: float
+
+
+def mean_loss(readings: Sequence[Reading], weighing: Weighing) -> float:
     """Of the questions with a relevant entry among those read; nan where there is none."""
-    losses = [reading.loss(weight) for reading in readings if reading.relevant.any()]
+    losses = [reading.loss(weighing.scale, weighing.weight) for reading in readings if reading.relevant.any()]
     return float(np.mean(losses)) if losses else math.nan
 
 
-def fit_reading(readings: Sequence[Reading]) -> float:
-    """The weight of the logits, at least 0, that makes the loss least; 0.0 where nothing can be learnt."""
-    if math.isnan(mean_loss(readings, 0.0)):
-        return 0.0
-    found = minimize_scalar(lambda weight: mean_loss(readings, weight), bounds=(0.0, 4.0), method="bounded")
-    return round(float(found.x), 3) if found.fun < mean_loss(readings, 0.0) else 0.0
+def fit_reading(readings: Sequence[Reading]) -> tuple[Weighing, Weighing]:
+    """Without the logits, and with the weight of theirs, at least 0, that makes the loss least.
+
+    The scale is fitted in both: fused scores are no log-odds, and a weight that only sharpened them would seem to help.
+    """
+
+    def fitted(free: bool) -> Weighing:
+        def loss(values: npt.NDArray[np.float64]) -> float:
+            scale = math.exp(values[0])
+            return mean_loss(readings, Weighing(scale, values[1] / scale if free else 0.0))
+
+        start = np.array([1.0, 0.5 if free else 0.0])
+        bounds = [(-5.0, 5.0), (0.0, 10.0 if free else 0.0)]
+        found = minimize(loss, start, method="L-BFGS-B", bounds=bounds)
+        scale = math.exp(found.x[0])
+        return Weighing(scale, round(float(found.x[1]) / scale, 3))
+
+    if math.isnan(mean_loss(readings, Weighing(1.0, 0.0))):
+        return Weighing(1.0, 0.0), Weighing(1.0, 0.0)
+    without, with_it = fitted(False), fitted(True)
+    return without, with_it if mean_loss(readings, with_it) < mean_loss(readings, without) else without
 
 
 def fit_judge(rows: Sequence[RunRow]) -> dict[str, Any]:

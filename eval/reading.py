@@ -34,18 +34,17 @@ def hits(readings: Sequence[Reading], weight: float) -> float:
 
 def reading_table(readings: Readings) -> str:
     """Markdown, and the weight to set."""
-    weight = fit_reading(readings["dev"])
+    without, with_it = fit_reading(readings["dev"])
     lines = [
         "| half | questions | hit@1 without | with | listwise loss without | with |",
         "|---|---|---|---|---|---|",
     ]
     for name, own in (("development", readings["dev"]), ("test", readings["test"])):
-        figures = (hits(own, 0.0), hits(own, weight), mean_loss(own, 0.0), mean_loss(own, weight))
+        figures = (hits(own, 0.0), hits(own, with_it.weight), mean_loss(own, without), mean_loss(own, with_it))
         lines.append(f"| {name} | {len(own)} | " + " | ".join(f"{figure:.3f}" for figure in figures) + " |")
-    if weight:
-        advice = (
-            f"CROSS_ENCODER_WEIGHT={weight}; with it, run `python -m eval calibrate`: the order tells on confidence."
-        )
+    if with_it.weight:
+        setting = f"CROSS_ENCODER_WEIGHT={with_it.weight}"
+        advice = f"{setting}; with it, run `python -m eval calibrate`: the order tells on confidence."
     else:
         advice = "It does not help on development: leave CROSS_ENCODER out."
     return "\n".join([*lines, "", advice])

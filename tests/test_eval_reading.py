@@ -12,7 +12,7 @@ from conftest import make_settings
 from test_eval_fitting import row
 
 from eval import __main__ as commands
-from eval.fitting import Reading, fit_reading, mean_loss
+from eval.fitting import Reading, Weighing, fit_reading, mean_loss
 from eval.reading import hits, read_questions, reading_table
 from eval.runs import RunRow
 from index.cross_encoder import Logits, Reranker
@@ -32,19 +32,35 @@ def readings(sign: float, count: int = 60) -> list[Reading]:
 
 def test_a_telling_cross_encoder_gets_a_weight_and_a_misleading_one_none() -> None:
     telling, misleading = readings(1.0), readings(-1.0)
-    weight = fit_reading(telling)
-    assert 0.3 < weight < 4
-    assert mean_loss(telling, weight) < mean_loss(telling, 0.0)
-    assert hits(telling, weight) > hits(telling, 0.0) + 0.2
-    assert all(mean_loss(telling, weight) <= mean_loss(telling, other) + 1e-4 for other in (weight / 2, weight * 2))
-    assert fit_reading(misleading) == 0.0
+    without, with_it = fit_reading(telling)
+    assert without.weight == 0.0 < with_it.weight
+    assert mean_loss(telling, with_it) < mean_loss(telling, without) - 0.1
+    assert hits(telling, with_it.weight) > hits(telling, 0.0) + 0.2
+    for factor in (0.5, 2):
+        assert mean_loss(telling, with_it) <= mean_loss(telling, Weighing(with_it.scale * factor, with_it.weight))
+    assert fit_reading(misleading)[1].weight == 0.0
+
+
+def test_logits_that_only_repeat_the_scores_are_worth_nothing() -> None:
+    """Scores that tell, on a scale too small for chances: a weight would sharpen them, and nothing else."""
+    rng = np.random.default_rng(4)
+    found = []
+    for _ in range(200):
+        relevant = np.zeros(5, bool)
+        relevant[rng.integers(5)] = True
+        scores = 0.1 * (rng.standard_normal(5) + 1.5 * relevant)
+        found.append(Reading(scores, 10 * scores + rng.standard_normal(5), relevant))
+    without, with_it = fit_reading(found)
+    assert without.scale > 5
+    assert with_it.weight < 0.02
+    assert mean_loss(found, with_it) > mean_loss(found, without) - 0.02
 
 
 def test_a_question_without_a_relevant_entry_teaches_nothing() -> None:
     lost = Reading(np.ones(2), np.array([5.0, -5.0]), np.zeros(2, bool))
     assert fit_reading([*readings(1.0), lost]) == fit_reading(readings(1.0))
-    assert fit_reading([lost]) == 0.0
-    assert math.isnan(mean_loss([lost], 1.0))
+    assert fit_reading([lost])[1].weight == 0.0
+    assert math.isnan(mean_loss([lost], Weighing(1.0, 1.0)))
     assert math.isnan(hits([], 1.0))
 
 
