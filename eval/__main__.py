@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+
 from corpus.detection import detector
 from corpus.languages import EU_LANGUAGES
 from eval.dialogues import read_dialogues, run_both
@@ -19,10 +21,11 @@ from eval.metrics import mean
 from eval.runs import RunRow, make_run, write_trec
 from eval.scores import Scored, headline, language_figures
 from index.errors import IndexProblem
-from index.fusion import WEIGHTS_FILE
+from index.fusion import FEATURES, WEIGHTS_FILE, Fusion
+from index.retrieval import Ranker
 from service.answers import QuestionLanguage
 from service.confidence import CALIBRATION_FILE
-from service.engine import make_encoder, make_pipeline, make_reranker
+from service.engine import make_encoder, make_pipeline, make_reranker, open_ranker
 from service.pipeline import Ask, Pipeline
 from service.settings import settings
 
@@ -39,11 +42,17 @@ def load_pipeline() -> Pipeline:
     return make_pipeline(chosen, make_encoder(chosen))
 
 
-def run_questions(pipeline: Pipeline, questions: Sequence[GoldQuestion]) -> list[RunRow]:
+def load_ranker(fusion: Fusion | None = None) -> Ranker:
+    """The service's own ranking, without the judge, which is fitted on it; with the fitted weights unless given."""
+    chosen = settings()
+    return open_ranker(chosen, lambda: make_encoder(chosen), fusion=fusion)
+
+
+def run_questions(retriever: Ranker, questions: Sequence[GoldQuestion]) -> list[RunRow]:
     """Each question ranked in its detected language, as the service does."""
     detect = detector(settings().language_detector).detect
     languages = {question.question_id: detect(question.text).code for question in questions}
-    return make_run(questions, pipeline.retriever, languages)
+    return make_run(questions, retriever, languages)
 
 
 def score_rows(pipeline: Pipeline, rows: Sequence[RunRow]) -> list[Scored]:
@@ -62,7 +71,7 @@ def score_rows(pipeline: Pipeline, rows: Sequence[RunRow]) -> list[Scored]:
 def _run(arguments: argparse.Namespace) -> int:
     pipeline = load_pipeline()
     questions = [question for question in read_gold() if arguments.split in ("all", question.split)]
-    scored = score_rows(pipeline, run_questions(pipeline, questions))
+    scored = score_rows(pipeline, run_questions(pipeline.retriever, questions))
     print(_table(scored))
     figures = headline(scored)
     print("\n".join(f"{name:20} {value:.4f}" for name, value in figures.items()))
@@ -99,10 +108,11 @@ def _table(scored: Sequence[Scored]) -> str:
 def _fit(arguments: argparse.Namespace) -> int:
     from eval.fitting import fit_fusion, write_json
 
-    pipeline = load_pipeline()
-    rows = run_questions(pipeline, [question for question in read_gold() if question.split == "dev"])
+    # Features are fitted, not their order, so any weights do: those of other features may be all there are.
+    ranker = load_ranker(Fusion(np.ones(len(FEATURES), np.float32)))
+    rows = run_questions(ranker, [question for question in read_gold() if question.split == "dev"])
     weights = fit_fusion(rows)
-    write_json(WEIGHTS_FILE, {"weights": weights, "index": pipeline.snapshot.manifest.version, "questions": len(rows)})
+    write_json(WEIGHTS_FILE, {"weights": weights, "index": ranker.snapshot.manifest.version, "questions": len(rows)})
     print(json.dumps(weights, indent=1))
     return 0
 
@@ -110,10 +120,10 @@ def _fit(arguments: argparse.Namespace) -> int:
 def _calibrate(arguments: argparse.Namespace) -> int:
     from eval.fitting import fit_judge, write_json
 
-    pipeline = load_pipeline()
-    rows = run_questions(pipeline, [question for question in read_gold() if question.split == "dev"])
+    ranker = load_ranker()
+    rows = run_questions(ranker, [question for question in read_gold() if question.split == "dev"])
     calibration = fit_judge(rows)
-    write_json(CALIBRATION_FILE, calibration | {"index": pipeline.snapshot.manifest.version})
+    write_json(CALIBRATION_FILE, calibration | {"index": ranker.snapshot.manifest.version})
     print(json.dumps(calibration["thresholds"], indent=1))
     return 0
 
@@ -127,8 +137,8 @@ def _cross_encoder(arguments: argparse.Namespace) -> int:
     if reranker is None:
         print("CROSS_ENCODER is not set. Name a model by hub id or local folder.", file=sys.stderr)
         return 2
-    pipeline = make_pipeline(chosen.model_copy(update={"cross_encoder": None}), make_encoder(chosen))
-    rows = run_questions(pipeline, [question for question in read_gold() if question.relevant])
+    ranker = open_ranker(chosen.model_copy(update={"cross_encoder": None}), lambda: make_encoder(chosen))
+    rows = run_questions(ranker, [question for question in read_gold() if question.relevant])
     print(reading_table(read_questions(rows, reranker)))
     return 0
 

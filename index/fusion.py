@@ -21,6 +21,7 @@ FEATURES = (
     "lexical_text",  # BM25 over passages in the question's language
     "lexical_key",  # BM25 over question keys in the question's language
     "lexical_reference",  # BM25 over passages in French
+    "lexical_entry",  # BM25 over all that an entry says and is asked in the question's language, by pieces of words
     "reference",  # the question names the entry: article, recital, annex, measure or commitment
 )
 WEIGHTS_FILE = Path(__file__).parent / "data" / "fusion.json"

@@ -92,6 +92,7 @@ class HybridRetriever:
             "lexical_text": s.lexical_text.get(query.language),
             "lexical_key": s.lexical_key.get(query.language),
             "lexical_reference": s.lexical_text.get(REFERENCE_LANGUAGE),
+            "lexical_entry": s.lexical_entry.get(query.language),
         }
         found = {name: leg.ask(query.text, len(s.entries)) for name, leg in legs.items() if leg is not None}
         return found | {"reference": Scored(self._references.scores(query.text))}

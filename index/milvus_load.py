@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from index.milvus import Milvus
-from index.milvus_rows import Row, key_rows, manifest_row, passage_rows, sentence_rows, state_rows, text_rows
+from index.milvus_rows import (
+    Row,
+    entry_rows,
+    key_rows,
+    manifest_row,
+    passage_rows,
+    sentence_rows,
+    state_rows,
+    text_rows,
+)
 from index.snapshot import Snapshot
 
 BATCH = 200
@@ -35,6 +44,7 @@ def load_into(milvus: Milvus, snapshot: Snapshot, progress: Callable[[int, int],
         "sentences": sentence_rows,
         "texts": text_rows,
         "state": state_rows,
+        "entries": entry_rows,
     }
     for partition, rows in parts.items():
         for batch in _batches(rows(snapshot)):

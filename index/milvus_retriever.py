@@ -18,11 +18,11 @@ import numpy.typing as npt
 
 from corpus.languages import REFERENCE_LANGUAGE
 from corpus.passages import Passage
-from index.analysis import terms
 from index.encoder import Encoded, Encoder
 from index.fusion import FEATURES, Fusion
 from index.hybrid import CANDIDATE_ROWS, CANDIDATES, RERANKED_ROWS
 from index.late_interaction import max_sim
+from index.lexical import GRAMS, WORDS, Analyzer, term_hash
 from index.milvus import MOST_HITS
 from index.milvus_contents import MilvusContents, among, quoted
 from index.milvus_rows import dimension_of, read_passage, read_texts
@@ -294,14 +294,15 @@ class MilvusRetriever:
 def _word_legs(query: Query, where: str) -> dict[str, Leg]:
     """Feature name to its BM25 search. Terms are a language's own, so the language limits by itself."""
 
-    def leg(partition: str, language: str) -> Leg:
-        places = {dimension_of(term, language): 1.0 for term in terms(query.text, language)}
+    def leg(partition: str, language: str, analyzer: Analyzer = WORDS) -> Leg:
+        places = {dimension_of(term_hash(term, language)): 1.0 for term in analyzer.split(query.text, language)}
         return Leg(partition, "terms", places, where)
 
     return {
         "lexical_text": leg("passages", query.language),
         "lexical_key": leg("keys", query.language),
         "lexical_reference": leg("passages", REFERENCE_LANGUAGE),
+        "lexical_entry": leg("entries", query.language, GRAMS),
     }
 
 

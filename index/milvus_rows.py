@@ -1,7 +1,8 @@
 """A snapshot as rows of one Milvus collection, and rows as what they were.
 
-Partitions keep apart what is searched apart: passages, question keys, sentences, the documents' texts in pieces, and
-the state (manifest, means, projection, unanswered questions). Every row has a dense vector and a sparse one.
+Partitions keep apart what is searched apart: passages, question keys, sentences, the documents' texts in pieces, the
+state (manifest, means, projection, unanswered questions), and entries as their pieces of words. Every row has a dense
+vector and a sparse one.
 
 BM25 is our own: the sparse vector of a row holds the weight that `index.lexical` computed for each of its terms, so
 its inner product with the terms of a question is the BM25 score. Milvus's own BM25 function has no stemmer for
@@ -16,7 +17,6 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -29,10 +29,10 @@ from index.snapshot import Snapshot
 from index.store import Manifest
 from index.texts import EncodedTexts
 
-FORMAT = "2"
+FORMAT = "3"
 """Of the rows in a collection; another format is loaded anew."""
 
-PARTITIONS = ("passages", "keys", "sentences", "texts", "state")
+PARTITIONS = ("passages", "keys", "sentences", "texts", "state", "entries")
 LENGTHS = {"doc_id": 512, "entry_id": 512, "language": 16, "name": 1024, "reference": 512, "body": 65_535}
 """Text fields and their greatest length in bytes."""
 
@@ -54,10 +54,10 @@ MANIFEST_ID = row_id("state", 1 << 47)
 """The row that is written last."""
 
 
-def dimension_of(term: str, language: str) -> int:
-    """The place of a term in sparse vectors, 1 to 2^32 - 2; two terms share one about once in four billion pairs."""
-    number = int.from_bytes(blake2b(f"{language}\0{term}".encode("utf-8", "surrogatepass"), digest_size=8).digest())
-    return 1 + number % (2**32 - 2)
+def dimension_of(term: int) -> int:
+    """The place of a term, known by its hash, in sparse vectors: 1 to 2^32 - 2; two terms share one about once in four
+    billion pairs."""
+    return 1 + term % (2**32 - 2)
 
 
 def passage_rows(snapshot: Snapshot) -> Iterator[Row]:
@@ -98,6 +98,20 @@ def key_rows(snapshot: Snapshot) -> Iterator[Row]:
                 language=question.language,
                 body=question.text,
             )
+
+
+def entry_rows(snapshot: Snapshot) -> Iterator[Row]:
+    """The entries that have a passage, a row for each language."""
+    number = 0
+    for language, leg in snapshot.lexical_entry.items():
+        weights = _weights({language: leg}, [language] * len(leg.rows))
+        for entry, terms in zip(leg.rows.tolist(), weights, strict=True):
+            start, end = snapshot.passage_ranges[entry].tolist()
+            if start < end:
+                doc_id, entry_id = snapshot.entries[entry]
+                row = _plain("entries", number, snapshot, "", doc_id, language)
+                yield row | {"entry": entry, "entry_id": entry_id, "terms": terms or row["terms"]}
+            number += 1
 
 
 def sentence_rows(snapshot: Snapshot) -> Iterator[Row]:
@@ -228,7 +242,7 @@ def _weights(legs: Mapping[str, LexicalIndex], languages: Sequence[str]) -> list
     for language, leg in legs.items():
         own = [number for number, row_language in enumerate(languages) if row_language == language]
         for term, places, weights in leg.columns():
-            place = dimension_of(term, language)
+            place = dimension_of(term)
             for row, weight in zip(places.tolist(), weights.tolist(), strict=True):
                 if weight > 0:
                     found[own[row]][place] = weight

@@ -27,7 +27,7 @@ from index.encoder import Encoder, Side
 from index.entries import entry_number, passage_rows
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing
 from index.lease import Lease
-from index.lexical import LexicalIndex
+from index.lexical import GRAMS, WORDS, Analyzer, LexicalIndex
 from index.projection import PROJECTION, fit_projection, project
 from index.records import read_records
 from index.store import (
@@ -44,12 +44,16 @@ from index.store import (
 )
 from index.texts import EncodedTexts, encode_texts, known_rows, mapped
 
-T = TypeVar("T", Passage, BankQuestion)
+T = TypeVar("T", Passage, BankQuestion, "Wording")
 Progress = Callable[[str, int, int], None]
 """Hears of the stage, how many are done, and of how many."""
 
 PASSAGE_TOKENS = 64
 """Token vectors kept of a passage, its most telling: MaxSim over more finds nothing more (eval/LOG.md)."""
+
+WORDING_ENTRIES = 20_000
+"""Entries up to which all that an entry says and is asked is searched by pieces of words: beyond, their postings would
+take more disk and more of a question's time than all else."""
 
 _FITTED_TO = "projection.sha256"
 _BLOCKS = ("passages", "sentences", "keys", "negatives")
@@ -91,6 +95,7 @@ class Snapshot:
     projection: npt.NDArray[np.float32]
     lexical_text: dict[str, LexicalIndex]
     lexical_key: dict[str, LexicalIndex]
+    lexical_entry: dict[str, LexicalIndex]
 
     @property
     def question_counts(self) -> Mapping[str, int]:
@@ -234,6 +239,9 @@ def build_snapshot(
         DenseIndex.build(np.load(folder / "keys.projected.npy")).save(folder / "keys.faiss")
         write_lexical(folder / "lexical_text", passages, lambda passage: passage.searchable, passage_entries)
         write_lexical(folder / "lexical_key", bank, lambda question: question.text, key_entries)
+        if len(numbers) <= WORDING_ENTRIES:
+            wordings, wording_entries = _wordings(passages, passage_entries, bank, key_entries)
+            write_lexical(folder / "lexical_entry", wordings, lambda wording: wording.text, wording_entries, GRAMS)
         manifest = Manifest(
             version=version,
             format=FORMAT,
@@ -325,13 +333,44 @@ def _centre_all(
     return centred(vectors, np.stack([means[language] for language in languages]))
 
 
-def write_lexical(folder: Path, members: Sequence[T], text: Callable[[T], str], entries: npt.NDArray[np.int64]) -> None:
-    """One index for each language of the members (passages or questions), their texts taken one by one."""
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """All that an entry says and is asked in one language."""
+
+    language: str
+    text: str
+
+
+def _wordings(
+    passages: Sequence[Passage],
+    passage_entries: npt.NDArray[np.int64],
+    bank: Sequence[BankQuestion],
+    key_entries: npt.NDArray[np.int64],
+) -> tuple[list[Wording], npt.NDArray[np.int64]]:
+    """A wording for each entry and language, by entry, and their entries, int64 (n,)."""
+    texts: dict[tuple[int, str], list[str]] = {}
+    for number, passage in zip(passage_entries.tolist(), passages, strict=True):
+        texts.setdefault((number, passage.language), []).append(passage.searchable)
+    for number, question in zip(key_entries.tolist(), bank, strict=True):
+        texts.setdefault((number, question.language), []).append(question.text)
+    ordered = sorted(texts)
+    wordings = [Wording(language, "\n".join(texts[number, language])) for number, language in ordered]
+    return wordings, np.array([number for number, _ in ordered], np.int64)
+
+
+def write_lexical(
+    folder: Path,
+    members: Sequence[T],
+    text: Callable[[T], str],
+    entries: npt.NDArray[np.int64],
+    analyzer: Analyzer = WORDS,
+) -> None:
+    """One index for each language of the members (passages, questions or wordings), their texts taken one by one."""
     languages = np.array([member.language for member in members])
     for language in np.unique(languages).tolist():
         chosen = np.flatnonzero(languages == language)
         texts = (text(members[number]) for number in chosen.tolist())
-        LexicalIndex.build(language, texts, entries[chosen]).save(folder / language)
+        LexicalIndex.build(language, texts, entries[chosen], analyzer).save(folder / language)
 
 
 def require_encoder(manifest: Manifest, fingerprint: str) -> None:
@@ -395,6 +434,7 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
         projection=np.load(folder / "projection.npy"),
         lexical_text=read_lexical(folder / "lexical_text"),
         lexical_key=read_lexical(folder / "lexical_key"),
+        lexical_entry=read_lexical(folder / "lexical_entry", GRAMS),
     )
 
 
@@ -402,7 +442,7 @@ def read_passages(folder: Path) -> Sequence[Passage]:
     return read_records(folder / "passages.jsonl", lambda row: Passage(**{**row, "path": tuple(row["path"])}))
 
 
-def read_lexical(folder: Path) -> dict[str, LexicalIndex]:
+def read_lexical(folder: Path, analyzer: Analyzer = WORDS) -> dict[str, LexicalIndex]:
     if not folder.is_dir():
         return {}
-    return {path.name: LexicalIndex.load(path.name, path) for path in sorted(folder.iterdir())}
+    return {path.name: LexicalIndex.load(path.name, path, analyzer) for path in sorted(folder.iterdir())}

@@ -17,6 +17,7 @@ from index.contents import Contents
 from index.cross_encoder import RerankedRetriever, Reranker, SentenceTransformerCrossEncoder
 from index.encoder import Encoder, OnnxEncoder, ensure_model
 from index.errors import StoreUnavailable
+from index.fusion import Fusion
 from index.retrieval import Hit, Query, Ranker
 from service.answers import Answer
 from service.confidence import load_judge
@@ -71,11 +72,21 @@ def open_pipeline(
     with ThreadPoolExecutor(2) as pool:
         encoder_loading = pool.submit(open_encoder, settings)
         detector_loading = pool.submit(detector, settings.language_detector)
-        retriever: Ranker = (source or source_of(settings)).open(version, encoder_loading.result)
-        reranker = make_reranker(settings)
-        if reranker is not None:
-            retriever = RerankedRetriever(retriever, reranker)
+        retriever = open_ranker(settings, encoder_loading.result, version, source)
         return Pipeline(retriever, load_judge(), detector_loading.result(), settings.mailbox)
+
+
+def open_ranker(
+    settings: Settings,
+    encoder: Callable[[], Encoder],
+    version: str | None = None,
+    source: Source | None = None,
+    fusion: Fusion | None = None,
+) -> Ranker:
+    """What ranks without judging: with the fitted weights, unless others are given. Raises as `open_pipeline`."""
+    retriever = (source or source_of(settings)).open(version, encoder, fusion)
+    reranker = make_reranker(settings)
+    return retriever if reranker is None else RerankedRetriever(retriever, reranker)
 
 
 def make_queue(settings: Settings) -> Queue:

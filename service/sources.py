@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from index.encoder import Encoder
 from index.errors import IndexDamaged, StoreUnavailable
-from index.fusion import load_fusion
+from index.fusion import Fusion, load_fusion
 from index.hybrid import HybridRetriever
 from index.retrieval import Ranker
 from index.shelf import versions
@@ -38,8 +38,11 @@ class Source(Protocol):
         """Of the encoder that it was built with. Raises IndexProblem."""
         ...
 
-    def open(self, version: str | None, encoder: Callable[[], Encoder]) -> Ranker:
-        """Open the version, the current one where it is None; `encoder` is asked for last. Raises IndexProblem."""
+    def open(self, version: str | None, encoder: Callable[[], Encoder], fusion: Fusion | None = None) -> Ranker:
+        """Open the version, the current one where it is None, with the fitted weights unless others are given.
+
+        `encoder` is asked for last. Raises IndexProblem.
+        """
         ...
 
 
@@ -70,11 +73,11 @@ class FolderSource:
     def fingerprint(self, version: str) -> str:
         return read_manifest(self._root / version).fingerprint
 
-    def open(self, version: str | None, encoder: Callable[[], Encoder]) -> Ranker:
+    def open(self, version: str | None, encoder: Callable[[], Encoder], fusion: Fusion | None = None) -> Ranker:
         snapshot = load_snapshot(self._root, None, version)
         found = encoder()
         require_encoder(snapshot.manifest, found.fingerprint)
-        return HybridRetriever(snapshot, found, load_fusion())
+        return HybridRetriever(snapshot, found, fusion or load_fusion())
 
 
 class MilvusSource:
@@ -105,14 +108,14 @@ class MilvusSource:
             )
         return str(stored["manifest"]["fingerprint"])
 
-    def open(self, version: str | None, encoder: Callable[[], Encoder]) -> Ranker:
+    def open(self, version: str | None, encoder: Callable[[], Encoder], fusion: Fusion | None = None) -> Ranker:
         from index.milvus_contents import MilvusContents
         from index.milvus_retriever import MilvusRetriever
 
         contents = MilvusContents(self._connected(), version or self.current())
         found = encoder()
         require_encoder(contents.manifest, found.fingerprint)
-        return MilvusRetriever(contents, found, load_fusion())
+        return MilvusRetriever(contents, found, fusion or load_fusion())
 
     def _connected(self) -> Milvus:
         from index.milvus import Milvus

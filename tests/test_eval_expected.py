@@ -21,7 +21,7 @@ def scored() -> list[Scored]:
         pipeline = load_pipeline()
     except IndexProblem as error:
         pytest.skip(f"the shipped corpus has no index yet: {error}")
-    return score_rows(pipeline, run_questions(pipeline, [q for q in read_gold() if q.split == "test"]))
+    return score_rows(pipeline, run_questions(pipeline.retriever, [q for q in read_gold() if q.split == "test"]))
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline, tmp_path: Path) ->
     monkeypatch.setattr(command, "RESULTS", results)
     monkeypatch.setattr(command, "EXPECTED_FILE", results.parent / "expected.json")
     monkeypatch.setattr(command, "load_pipeline", lambda: pipeline)
+    monkeypatch.setattr(command, "load_ranker", lambda fusion=None: pipeline.retriever)
     monkeypatch.setattr(command, "read_gold", lambda: GOLD)
     monkeypatch.setattr(command, "read_dialogues", list)
     monkeypatch.setattr(command, "settings", make_settings)
@@ -80,7 +81,7 @@ def test_run_prints_the_table_and_writes_the_run(
     assert lines["en"][:2] == ["4", "1.000"]  # questions, hit@1
     assert lines["fr"][:2] == ["1", "0.000"]
     assert lines["mean"][1] == f"{(1 + 0) / 2:.3f}"
-    scored = command.score_rows(pipeline, command.run_questions(pipeline, GOLD))
+    scored = command.score_rows(pipeline, command.run_questions(pipeline.retriever, GOLD))
     for name, value in headline(scored).items():
         assert f"{name:20} {value:.4f}" in said
     ranked = {line.split(" ")[0] for line in (tiny / "run.txt").read_text(encoding="utf-8").splitlines()}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus.languages import LANGUAGES
-from index.analysis import terms
+from index.analysis import grams, terms
 
 
 def test_words_are_lowered_stemmed_and_kept_in_order_with_repeats() -> None:
@@ -20,6 +20,12 @@ def test_words_are_lowered_stemmed_and_kept_in_order_with_repeats() -> None:
 def test_hyphens_and_apostrophes_separate_words_and_single_letters_are_left_out() -> None:
     assert terms("l’envoyant à l'adresse EU-AIOFFICE", "fr")[1:] == terms("adresse eu aioffice", "fr")
     assert terms("il-firma b'", "mt") == ["il", "firma"]
+
+
+def test_pieces_are_runs_of_four_characters_with_the_edges_of_each_word() -> None:
+    assert grams("Sign, a DÉJÀ", "fr") == [" sig", "sign", "ign ", " a ", " dej", "deja", "eja "]
+    assert grams("日本語 ok", "ja") == ["日本", "本語", " ok "]
+    assert grams("?! …", "en") == []
 
 
 def test_digits_stay_even_alone() -> None:

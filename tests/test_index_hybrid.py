@@ -101,6 +101,7 @@ def plain_features(snapshot: Snapshot, query: Query) -> dict[str, dict[str, floa
             "lexical_text": lexical("lexical_text", query.language, number),
             "lexical_key": lexical("lexical_key", query.language, number),
             "lexical_reference": lexical("lexical_text", "fr", number),
+            "lexical_entry": lexical("lexical_entry", query.language, number),
             "reference": 0.0,  # no entry of the tiny corpus has an article's id
         }
     return features
@@ -161,7 +162,16 @@ def test_a_hit_is_the_best_passage_of_an_entry_in_whatever_language(retriever: H
 
 def test_unknown_words_match_nothing_by_word(retriever: HybridRetriever) -> None:
     for entry in retriever.rank(Query("zebra quokka", "en")).entries:
-        assert [entry.features[FEATURES.index(name)] for name in FEATURES if name.startswith("lexical")] == [0, 0, 0]
+        assert [entry.features[FEATURES.index(name)] for name in FEATURES if name.startswith("lexical")] == [0] * 4
+
+
+@pytest.mark.parametrize("typed", ["widthdrawl of signatures", "WITHDRAWN signatur"])
+def test_a_mistyped_or_inflected_word_is_found_by_its_pieces(
+    snapshot: Snapshot, toy_encoder: ToyEncoder, typed: str
+) -> None:
+    ranking = HybridRetriever(snapshot, toy_encoder, only("lexical_entry")).rank(Query(typed, "en"))
+    assert ranking.entries[0].entry_id == "withdraw"
+    assert 0 < ranking.entries[0].score < 1
 
 
 def test_likeness_to_unanswered_questions_is_told_by_kind(retriever: HybridRetriever) -> None:

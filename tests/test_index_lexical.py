@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.analysis import terms
-from index.lexical import K1, B, LexicalIndex
+from index.lexical import GRAMS, WORDS, Analyzer, LexicalIndex
 
 TEXTS = [
     "the signature can be withdrawn at any time",
@@ -22,22 +21,22 @@ TEXTS = [
 ]
 
 
-def build(texts: list[str], language: str = "en") -> LexicalIndex:
-    return LexicalIndex.build(language, texts, np.arange(len(texts)))
+def build(texts: list[str], language: str = "en", analyzer: Analyzer = WORDS) -> LexicalIndex:
+    return LexicalIndex.build(language, texts, np.arange(len(texts)), analyzer)
 
 
-def plain_bm25(texts: list[str], question: str, language: str = "en") -> list[float]:
+def plain_bm25(texts: list[str], question: str, language: str = "en", analyzer: Analyzer = WORDS) -> list[float]:
     """Lucene's BM25, summed over the question's distinct known terms, over the sum of each term's best weight."""
-    rows = [terms(text, language) for text in texts]
+    rows = [analyzer.split(text, language) for text in texts]
     mean = sum(len(row) or 1 for row in rows) / len(rows)
 
     def weight(term: str, row: list[str]) -> float:
         holding = sum(term in other for other in rows)
         idf = math.log(1 + (len(rows) - holding + 0.5) / (holding + 0.5))
         count = row.count(term)
-        return idf * count / (count + K1 * (1 - B + B * (len(row) or 1) / mean))
+        return idf * count / (count + analyzer.k1 * (1 - analyzer.b + analyzer.b * (len(row) or 1) / mean))
 
-    known = [term for term in dict.fromkeys(terms(question, language)) if any(term in row for row in rows)]
+    known = [term for term in dict.fromkeys(analyzer.split(question, language)) if any(term in row for row in rows)]
     bound = sum(max(weight(term, row) for row in rows) for term in known)
     return [sum(weight(term, row) for term in known) / bound if known else 0.0 for row in rows]
 
@@ -46,8 +45,10 @@ def plain_bm25(texts: list[str], question: str, language: str = "en") -> list[fl
     "question",
     ["signature", "withdraw the signature", "the the the", "form form deadline", "who signs the form?", "form zebra"],
 )
-def test_scores_are_those_of_the_formula(question: str) -> None:
-    np.testing.assert_allclose(build(TEXTS).scores(question), plain_bm25(TEXTS, question), rtol=1e-5)
+@pytest.mark.parametrize("analyzer", [WORDS, GRAMS], ids=["words", "grams"])
+def test_scores_are_those_of_the_formula(question: str, analyzer: Analyzer) -> None:
+    found = build(TEXTS, analyzer=analyzer).scores(question)
+    np.testing.assert_allclose(found, plain_bm25(TEXTS, question, analyzer=analyzer), rtol=1e-5)
 
 
 @pytest.mark.parametrize("question", ["", "?", "zebra", "日本"])
@@ -66,10 +67,10 @@ def test_rows_without_terms_are_never_found() -> None:
     assert build(texts).scores("sign").tolist() == pytest.approx([0, 1, 0])
 
 
-WORDS = st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta", "5"]), max_size=6).map(" ".join)
+SENTENCES = st.lists(st.sampled_from(["alpha", "beta", "gamma", "delta", "5"]), max_size=6).map(" ".join)
 
 
-@given(st.lists(WORDS, min_size=1, max_size=6).filter(any), WORDS)
+@given(st.lists(SENTENCES, min_size=1, max_size=6).filter(any), SENTENCES)
 def test_any_rows_score_as_the_formula_says(texts: list[str], question: str) -> None:
     scores = build(texts).scores(question)
     np.testing.assert_allclose(scores, plain_bm25(texts, question), rtol=1e-4, atol=1e-6)

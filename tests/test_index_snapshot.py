@@ -18,6 +18,7 @@ from corpus.sentences import sentence_spans
 from index.analysis import ANALYSIS
 from index.encoder import ENCODER_NAME, OnnxEncoder, Vectors, ensure_model
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing
+from index.lexical import GRAMS, LexicalIndex
 from index.projection import fit_projection
 from index.snapshot import PASSAGE_TOKENS, Snapshot, build_snapshot, centred, load_snapshot
 from index.store import Manifest, current_version, index_version, read_manifest
@@ -110,11 +111,46 @@ def test_centring_without_a_mean_or_of_the_mean_itself() -> None:
 def test_each_language_has_its_lexical_index(snapshot: Snapshot) -> None:
     assert set(snapshot.lexical_text) == {"en", "fr"}
     assert set(snapshot.lexical_key) == {"en"}
-    for language, index in snapshot.lexical_text.items():
+    for language, leg in snapshot.lexical_text.items():
         rows = [row for row, passage in enumerate(snapshot.passages) if passage.language == language]
-        assert index.rows.tolist() == snapshot.passage_entries[rows].tolist()
+        assert leg.rows.tolist() == snapshot.passage_entries[rows].tolist()
+    assert set(snapshot.lexical_entry) == {"en", "fr"}
+    for language, leg in snapshot.lexical_entry.items():
+        spoken = {
+            e
+            for e, p in zip(snapshot.passage_entries.tolist(), snapshot.passages, strict=True)
+            if p.language == language
+        }
+        asked = {
+            e
+            for e, q in zip(snapshot.key_entries.tolist(), snapshot.questions(), strict=True)
+            if q.language == language
+        }
+        assert leg.rows.tolist() == sorted(spoken | asked), "each entry once"
     best = snapshot.lexical_text["fr"].scores("cadre supérieur").argmax()
     assert snapshot.entries[snapshot.lexical_text["fr"].rows[best]] == ("faq", "person")
+
+
+def test_an_entry_s_words_are_those_of_its_text_and_its_questions(snapshot: Snapshot) -> None:
+    english = snapshot.lexical_entry["en"]
+    texts: dict[int, list[str]] = {}
+    for entry, passage in zip(snapshot.passage_entries.tolist(), snapshot.passages, strict=True):
+        if passage.language == "en":
+            texts.setdefault(entry, []).append(passage.searchable)
+    for entry, question in zip(snapshot.key_entries.tolist(), snapshot.questions(), strict=True):
+        texts.setdefault(entry, []).append(question.text)
+    plain = LexicalIndex.build("en", ["\n".join(texts[e]) for e in sorted(texts)], np.array(sorted(texts)), GRAMS)
+    for asked in ("signature withdrawn", "deadline to sign", "senior managr"):
+        assert english.scores(asked).tolist() == plain.scores(asked).tolist()
+        assert english.scores(asked).max() > 0
+
+
+def test_many_entries_are_not_searched_by_pieces(
+    tmp_path: Path, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("index.snapshot.WORDING_ENTRIES", 1)
+    build(collection, tmp_path / "many", ToyEncoder())
+    assert load_snapshot(tmp_path / "many", None).lexical_entry == {}
 
 
 def test_the_same_corpus_gives_the_same_version_and_files(tmp_path: Path, collection: Collection) -> None:

@@ -24,7 +24,7 @@ from corpus.importing import import_sources
 from corpus.passages import Passage, split_document
 from index.dense import DenseIndex
 from index.encoder import Encoder
-from index.snapshot import PASSAGE_TOKENS, Snapshot, read_lexical, read_passages
+from index.snapshot import PASSAGE_TOKENS, WORDING_ENTRIES, Snapshot, read_lexical, read_passages
 from index.texts import EncodedTexts, digest, encode_texts, known_rows, mapped
 
 OFFICIAL = ("ai-act.*.html", "code-*.pdf")
@@ -214,4 +214,5 @@ def opened(grown: Grown, folder: Path, snapshot: Snapshot) -> Snapshot:
         passage_index=DenseIndex.load(folder / "passages.faiss", vectors),
         key_ranges=keys,
         lexical_text=read_lexical(folder / "lexical_text"),
+        lexical_entry=snapshot.lexical_entry if len(names) <= WORDING_ENTRIES else {},
     )
