@@ -25,7 +25,7 @@ from index.late_interaction import max_sim
 from index.lexical import GRAMS, WORDS, Analyzer, term_hash
 from index.milvus import MOST_HITS
 from index.milvus_contents import MilvusContents, among, quoted
-from index.milvus_rows import dimension_of, read_passage, read_texts
+from index.milvus_rows import dimension_of, filled, read_passage, read_texts
 from index.references import ReferenceMatcher, find_references
 from index.retrieval import Hit, Query, RankedEntry, Ranking
 from index.signals import BEST_KEYS, best_rows, interleaved, key_signals, own_languages, text_signals
@@ -116,7 +116,7 @@ class MilvusRetriever:
             return Ranking(query, (), negative, encoded)
         where = "" if query.documents is None else among("doc_id", query.documents)
         texts = Leg("passages", "dense", encoded.sentence, where)
-        keys = Leg("keys", "dense", question, where)
+        keys = Leg("keys", "dense", filled(question, self.snapshot.manifest.dimension), where)
         words = _word_legs(query, where)
         # What every leg proposes.
         nearest, nearest_keys, references, *matched = self._at_once(

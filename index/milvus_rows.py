@@ -60,6 +60,11 @@ def dimension_of(term: int) -> int:
     return 1 + term % (2**32 - 2)
 
 
+def filled(vector: npt.NDArray[np.float32], dimension: int) -> npt.NDArray[np.float32]:
+    """With zeros to the one dimension that a collection's vectors have: keys have fewer."""
+    return np.pad(vector, (0, dimension - len(vector)))
+
+
 def passage_rows(snapshot: Snapshot) -> Iterator[Row]:
     weights = _weights(snapshot.lexical_text, [passage.language for passage in snapshot.passages])
     for number, passage in enumerate(snapshot.passages):
@@ -91,7 +96,7 @@ def key_rows(snapshot: Snapshot) -> Iterator[Row]:
                 number,
                 snapshot.key_texts,
                 weights[number],
-                dense=snapshot.key_vectors[number],
+                dense=filled(snapshot.key_vectors[number], snapshot.manifest.dimension),
                 entry=entry,
                 doc_id=question.doc_id,
                 entry_id=question.entry_id,

@@ -51,6 +51,9 @@ Progress = Callable[[str, int, int], None]
 PASSAGE_TOKENS = 64
 """Token vectors kept of a passage, its most telling: MaxSim over more finds nothing more (eval/LOG.md)."""
 
+KEY_TOKENS = 12
+"""And of a question key."""
+
 WORDING_ENTRIES = 20_000
 """Entries up to which all that an entry says and is asked is searched by pieces of words: beyond, their postings would
 take more disk and more of a question's time than all else."""
@@ -68,8 +71,8 @@ class Snapshot:
     `passage_ranges[e]`, `key_ranges[e]` are the half-open row ranges of entry e, int64 (e, 2).
     `sentence_spans[i]` are a sentence's document offsets and `sentence_ranges[p]` the sentences of passage row p.
     `language_means` maps a language to the mean vector of the questions asked in it; a question's vector less that
-    mean, through `projection`, is comparable with `key_vectors` and `negative_vectors`. While the snapshot is in
-    memory, its lease keeps the files from being pruned.
+    mean, through `projection`, float32 (k, d), is comparable with `key_vectors` and `negative_vectors`, (n, k). While
+    the snapshot is in memory, its lease keeps the files from being pruned.
     """
 
     manifest: Manifest
@@ -167,7 +170,8 @@ def build_snapshot(
 
     Where the very same index is there already, undamaged, it is only made current. Raises IndexBusy.
     """
-    version = index_version(collection.sha256, encoder.fingerprint, SPLITTER, f"{ANALYSIS} {PASSAGE_TOKENS}")
+    analysis = f"{ANALYSIS} {PASSAGE_TOKENS} {KEY_TOKENS}"
+    version = index_version(collection.sha256, encoder.fingerprint, SPLITTER, analysis)
     with building(root) as folder:
         existing = root / version
         if existing.is_dir():
@@ -210,7 +214,7 @@ def build_snapshot(
         todo: tuple[tuple[str, list[str], Side, int | None], ...] = (
             ("passages", [p.searchable for p in passages], "passage", PASSAGE_TOKENS),
             ("sentences", sentence_texts, "passage", None),
-            ("keys", [q.text for q in bank], "query", None),
+            ("keys", [q.text for q in bank], "query", KEY_TOKENS),
             ("negatives", [n.text for n in collection.negatives], "query", None),
         )
         for name, texts, side, most_tokens in todo:

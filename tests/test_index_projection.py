@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from index.projection import LEAST_QUESTIONS, TEMPERATURE, _gradient, fit_projection, project
 
@@ -53,7 +54,7 @@ def test_a_small_bank_keeps_the_identity() -> None:
     assert np.array_equal(fit_projection(questions, labels, questions[:0]), np.eye(4, dtype=np.float32))
 
 
-def test_an_entrys_questions_draw_together_and_the_fit_repeats_itself() -> None:
+def test_an_entrys_questions_draw_together_and_the_fit_repeats_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     labels = np.repeat(np.arange(6), 100)
     common, telling = unit(rng, len(labels), 24), unit(rng, 6, 24)
@@ -66,5 +67,10 @@ def test_an_entrys_questions_draw_together_and_the_fit_repeats_itself() -> None:
         return float(likeness[same].mean() - likeness[~same].mean())
 
     assert gap(project(questions, matrix)) > gap(questions)
+    assert matrix.shape == (24, 24)
+    monkeypatch.setattr("index.projection.DIMENSIONS", 8)
+    fewer = fit_projection(questions, labels, unit(np.random.default_rng(2), 20, 24))
+    assert fewer.shape == (8, 24)
+    assert gap(project(questions, fewer)) > gap(questions)
     again = fit_projection(questions, labels, questions[:0])
     assert np.array_equal(again, fit_projection(questions, labels, questions[:0]))

@@ -20,7 +20,7 @@ from index.encoder import ENCODER_NAME, OnnxEncoder, Vectors, ensure_model
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing
 from index.lexical import GRAMS, LexicalIndex
 from index.projection import fit_projection
-from index.snapshot import PASSAGE_TOKENS, Snapshot, build_snapshot, centred, load_snapshot
+from index.snapshot import KEY_TOKENS, PASSAGE_TOKENS, Snapshot, build_snapshot, centred, load_snapshot
 from index.store import Manifest, current_version, index_version, read_manifest
 
 COUNTS = {"documents": 2, "entries": 3, "passages": 6, "sentences": 10, "keys": 5, "negatives": 3}
@@ -44,7 +44,9 @@ def test_the_manifest_says_what_was_built_from_what(tmp_path: Path, collection: 
         len(sentence_spans(d.body(e), d.language)) for d in collection.documents for e in d.entries
     )
     assert new == TEXTS
-    assert manifest.version == index_version(collection.sha256, "toy-1", SPLITTER, f"{ANALYSIS} {PASSAGE_TOKENS}")
+    assert manifest.version == index_version(
+        collection.sha256, "toy-1", SPLITTER, f"{ANALYSIS} {PASSAGE_TOKENS} {KEY_TOKENS}"
+    )
     assert (manifest.encoder, manifest.fingerprint, manifest.dimension) == ("toy", "toy-1", ToyEncoder.dimension)
     assert (manifest.corpus_sha256, manifest.splitter) == (collection.sha256, SPLITTER)
     assert {"faiss-cpu", "bm25s", "numpy"} <= set(manifest.packages)
