@@ -128,7 +128,7 @@ class Pipeline:
         reference = reference_document(versions)
         shown = versions.get(language, reference)
         wanted = (reference.language, shown.language)
-        quotes = select_quotes(self.snapshot, ranking.encoded, (ranked.doc_id, ranked.entry_id), wanted)
+        quotes = select_quotes(self.snapshot, ranking.query, ranking.encoded, (ranked.doc_id, ranked.entry_id), wanted)
         citation = self._citation(reference, ranked.entry_id, quotes[reference.language])
         return AnswerPassage(
             confidence=confidence,

@@ -130,11 +130,12 @@ def test_what_an_answer_is_composed_of_is_the_same(local: Snapshot, contents: Mi
     assert contents.passage("faq", 'no-such" or id > 0 or name == "') is None
     assert "no-such" not in contents.documents
     assert contents.documents.get("no-such") is None
-    question = ToyEncoder().encode("sign before 1 August", "query")
+    query = Query("sign before 1 August", "en")
+    question = ToyEncoder().encode(query.text, "query")
     for entry in local.entries:
         for languages in (("en", "fr"), ("fr",), ("de",), ()):
-            expected = select_quotes(local, question, entry, languages)
-            assert select_quotes(contents, question, entry, languages) == expected
+            expected = select_quotes(local, query, question, entry, languages)
+            assert select_quotes(contents, query, question, entry, languages) == expected
 
 
 def test_documents_come_back_to_the_character(tmp_path: Path) -> None:
