@@ -6,6 +6,7 @@ in memory for.
 
 from __future__ import annotations
 
+import logging
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -79,6 +80,7 @@ class LexicalIndex:
         """The texts are read once, one after the other, and are not kept."""
         import bm25s  # searching needs it not
 
+        logging.getLogger("bm25s").setLevel(logging.WARNING)
         engine = bm25s.BM25(k1=analyzer.k1, b=analyzer.b, method="lucene")
         vocabulary: dict[str, int] = {}
         # Four bytes a term; as strings they would take sixty.
