@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -59,6 +60,7 @@ WORDING_ENTRIES = 20_000
 take more disk and more of a question's time than all else."""
 
 _FITTED_TO = "projection.sha256"
+_INDEXED = "texts.sha256"
 _BLOCKS = ("passages", "sentences", "keys", "negatives")
 _PACKAGES = ("faiss-cpu", "bm25s", "numpy", "onnxruntime", "sentencepiece", "sentencex", "pystemmer")
 
@@ -241,11 +243,17 @@ def build_snapshot(
         np.save(folder / "negatives.projected.npy", project(negatives, projection))
         DenseIndex.build(blocks["passages"].vectors, blocks["keys"].vectors).save(folder / "passages.faiss")
         DenseIndex.build(np.load(folder / "keys.projected.npy")).save(folder / "keys.faiss")
-        write_lexical(folder / "lexical_text", passages, lambda passage: passage.searchable, passage_entries)
-        write_lexical(folder / "lexical_key", bank, lambda question: question.text, key_entries)
+
+        def lexical(
+            name: str, members: Sequence[T], text: Callable[[T], str], entries: npt.NDArray[np.int64], by: Analyzer
+        ) -> None:
+            write_lexical(folder / name, members, text, entries, by, previous and previous / name)
+
+        lexical("lexical_text", passages, lambda passage: passage.searchable, passage_entries, WORDS)
+        lexical("lexical_key", bank, lambda question: question.text, key_entries, WORDS)
         if len(numbers) <= WORDING_ENTRIES:
             wordings, wording_entries = _wordings(passages, passage_entries, bank, key_entries)
-            write_lexical(folder / "lexical_entry", wordings, lambda wording: wording.text, wording_entries, GRAMS)
+            lexical("lexical_entry", wordings, lambda wording: wording.text, wording_entries, GRAMS)
         manifest = Manifest(
             version=version,
             format=FORMAT,
@@ -298,9 +306,8 @@ def _fitted(
     for part in (keys, groups, negatives):
         inputs.update(np.ascontiguousarray(part).data)
     (folder / _FITTED_TO).write_text(inputs.hexdigest(), encoding="ascii")
-    known = previous is not None and previous / _FITTED_TO
-    if known and known.is_file() and known.read_text(encoding="ascii") == inputs.hexdigest():
-        projection = np.asarray(np.load(known.with_name("projection.npy")), np.float32)
+    if previous is not None and _holds(previous / _FITTED_TO, inputs.hexdigest()):
+        projection = np.asarray(np.load(previous / "projection.npy"), np.float32)
     else:
         projection = fit_projection(keys, key_entries, negatives)
     np.save(folder / "projection.npy", projection)
@@ -368,13 +375,30 @@ def write_lexical(
     text: Callable[[T], str],
     entries: npt.NDArray[np.int64],
     analyzer: Analyzer = WORDS,
+    previous: Path | None = None,
 ) -> None:
-    """One index for each language of the members (passages, questions or wordings), their texts taken one by one."""
+    """One index for each language of the members (passages, questions or wordings), their texts taken one by one.
+
+    A language whose texts are those of the `previous` folder is copied from there.
+    """
     languages = np.array([member.language for member in members])
     for language in np.unique(languages).tolist():
         chosen = np.flatnonzero(languages == language)
+        inputs = hashlib.sha256(f"{ANALYSIS} {analyzer.k1} {analyzer.b}".encode())
+        inputs.update(entries[chosen].astype("<i8").tobytes())
+        for number in chosen.tolist():
+            inputs.update(hashlib.sha256(text(members[number]).encode("utf-8", "surrogatepass")).digest())
+        known = None if previous is None else previous / language
+        if known is not None and _holds(known / _INDEXED, inputs.hexdigest()):
+            shutil.copytree(known, folder / language)
+            continue
         texts = (text(members[number]) for number in chosen.tolist())
         LexicalIndex.build(language, texts, entries[chosen], analyzer).save(folder / language)
+        (folder / language / _INDEXED).write_text(inputs.hexdigest(), encoding="ascii")
+
+
+def _holds(path: Path, value: str) -> bool:
+    return path.is_file() and path.read_text(encoding="ascii") == value
 
 
 def require_encoder(manifest: Manifest, fingerprint: str) -> None:

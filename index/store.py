@@ -19,7 +19,7 @@ from pathlib import Path
 
 from index.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
 
-FORMAT = "8"
+FORMAT = "9"
 """Of the files in a snapshot; another format is built anew."""
 
 CURRENT = "current"

@@ -18,7 +18,7 @@ from corpus.sentences import sentence_spans
 from index.analysis import ANALYSIS
 from index.encoder import ENCODER_NAME, OnnxEncoder, Vectors, ensure_model
 from index.errors import IndexDamaged, IndexMismatch, IndexMissing
-from index.lexical import GRAMS, LexicalIndex
+from index.lexical import GRAMS, WORDS, Analyzer, LexicalIndex
 from index.projection import fit_projection
 from index.snapshot import KEY_TOKENS, PASSAGE_TOKENS, Snapshot, build_snapshot, centred, load_snapshot
 from index.store import Manifest, current_version, index_version, read_manifest
@@ -145,6 +145,31 @@ def test_an_entry_s_words_are_those_of_its_text_and_its_questions(snapshot: Snap
     for asked in ("signature withdrawn", "deadline to sign", "senior managr"):
         assert english.scores(asked).tolist() == plain.scores(asked).tolist()
         assert english.scores(asked).max() > 0
+
+
+def test_only_the_languages_that_changed_are_analysed_anew(
+    index_root: Path, corpus_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = load_snapshot(index_root, None)
+    built: list[tuple[str, float]] = []
+    analyse = LexicalIndex.build.__func__  # type: ignore[attr-defined]
+
+    def counted(
+        cls: type[LexicalIndex], language: str, texts: object, rows: object, analyzer: Analyzer
+    ) -> LexicalIndex:
+        built.append((language, analyzer.k1))
+        found: LexicalIndex = analyse(cls, language, texts, rows, analyzer)
+        return found
+
+    monkeypatch.setattr(LexicalIndex, "build", classmethod(counted))
+    path = corpus_folder / "questions/faq/en.yaml"
+    path.write_text(BANK + '  - "whose name goes on the form"\n', encoding="utf-8")
+    manifest, _ = build(read_collection(corpus_folder), index_root, ToyEncoder())
+    assert sorted(built) == [("en", GRAMS.k1), ("en", WORDS.k1)], "the questions and the wordings, no passage"
+    afresh, _ = build(read_collection(corpus_folder), index_root.parent / "afresh", ToyEncoder())
+    assert manifest.files == afresh.files
+    again = load_snapshot(index_root, None)
+    assert again.lexical_entry["fr"].scores("cadre").tolist() == before.lexical_entry["fr"].scores("cadre").tolist()
 
 
 def test_many_entries_are_not_searched_by_pieces(
