@@ -122,7 +122,8 @@ def run_dialogues(dialogues: Sequence[Dialogue], pipeline: Pipeline, condition: 
         results = []
         for dialogue in dialogues:
             turns = dialogue.turns if condition == "with" else dialogue.turns[1:]
-            answer = await converse(ask, turns, detector(chosen.language_detector), chosen.max_question_chars)
+            detect = detector(chosen.language_detector)
+            answer = await converse(ask, turns, detect, chosen.max_question_chars, chosen.mailbox)
             shown = (passage.citation for passage in answer.passages or answer.related)
             keys = tuple(f"{citation.document.doc_id}#{citation.entry.entry_id}" for citation in shown)
             results.append(DialogueResult(dialogue, answer.outcome, keys))

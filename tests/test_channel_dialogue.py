@@ -14,6 +14,9 @@ from index.snapshot import Snapshot
 from service.answers import Answer, AnswerPassage, Citation, Outcome, QuestionLanguage
 from service.channels.dialogue import LONG_WORDS, MUCH_MORE, combined, converse, cues, is_follow_up
 from service.pipeline import Ask
+from service.texts import texts
+
+MAILBOX = "office@example.eu"
 
 
 class Words:
@@ -26,17 +29,19 @@ class Words:
 
 
 def answering(
-    snapshot: Snapshot, found: Callable[[Ask], tuple[Outcome, float]]
+    snapshot: Snapshot,
+    found: Callable[[Ask], tuple[Outcome, float]],
+    entry_of: Callable[[Ask], str] = lambda ask: "withdraw",
 ) -> tuple[list[Ask], Callable[[Ask], Answer]]:
-    """What was asked, and one who answers as `found` says."""
+    """What was asked, and one who answers as `found` says, by the entry that `entry_of` names."""
     asked: list[Ask] = []
     document = snapshot.documents["faq"]["fr"]
-    entry = document.entry("withdraw")
-    citation = Citation(document, entry, "p", entry.start, entry.end, 0, 3)
 
     def answer(ask: Ask) -> Answer:
         asked.append(ask)
         outcome, confidence = found(ask)
+        entry = document.entry(entry_of(ask))
+        citation = Citation(document, entry, "p", entry.start, entry.end, 0, 3)
         passages = (AnswerPassage(confidence, citation, citation),) if outcome == "answered" else ()
         language = QuestionLanguage(ask.language or "en", 1.0, "stated")
         return Answer(ask.question, language, outcome, confidence, None, passages, (), "v")
@@ -49,7 +54,7 @@ def talk(answer: Callable[[Ask], Answer], *questions: str, max_chars: int = 200)
         return answer(question)
 
     async def run() -> Answer:
-        return await converse(ask, questions, Words(), max_chars)
+        return await converse(ask, questions, Words(), max_chars, MAILBOX)
 
     return anyio.run(run)
 
@@ -127,11 +132,40 @@ def test_a_single_question_is_asked_as_it_stands(snapshot: Snapshot) -> None:
     assert asked == [Ask("And then?")]
 
 
-@pytest.mark.parametrize("outcome", ["answered", "out_of_scope"])
-def test_what_is_answered_or_off_the_subject_is_not_asked_again(snapshot: Snapshot, outcome: Outcome) -> None:
-    asked, answer = answering(snapshot, lambda ask: (outcome, 0.5))
-    assert talk(answer, "Can we withdraw our signature?", "And thank you very much!").outcome == outcome
+def test_what_is_off_the_subject_is_not_asked_again(snapshot: Snapshot) -> None:
+    asked, answer = answering(snapshot, lambda ask: ("out_of_scope", 0.5))
+    assert talk(answer, "Can we withdraw our signature?", "And thank you very much!").outcome == "out_of_scope"
     assert len(asked) == 1
+
+
+def test_a_follow_up_that_is_answered_alike_with_the_question_before_keeps_its_answer(snapshot: Snapshot) -> None:
+    asked, answer = answering(snapshot, lambda ask: ("answered", 0.9))
+    told = talk(answer, "Can we withdraw our signature?", "And what if we do not?")
+    assert (told.outcome, told.question, len(asked)) == ("answered", "And what if we do not?", 2)
+
+
+def test_a_follow_up_that_only_stands_answered_alone_keeps_its_answer(snapshot: Snapshot) -> None:
+    def found(ask: Ask) -> tuple[Outcome, float]:
+        return ("no_match", 0.1) if "withdraw" in ask.question else ("answered", 0.9)
+
+    _, answer = answering(snapshot, found)
+    assert talk(answer, "Can we withdraw our signature?", "And what if we do not?").outcome == "answered"
+
+
+def test_two_answers_that_differ_are_both_shown_and_neither_is_given_as_the_answer(snapshot: Snapshot) -> None:
+    _, answer = answering(
+        snapshot,
+        lambda ask: ("answered", 0.9 if "withdraw" in ask.question else 0.8),
+        lambda ask: "withdraw" if "withdraw" in ask.question else "deadline",
+    )
+    told = talk(answer, "Can we withdraw our signature?", "And what if we do not?")
+    assert (told.outcome, told.question, told.passages) == ("low_confidence", "And what if we do not?", ())
+    assert told.confidence == pytest.approx(0.4)
+    assert [passage.citation.entry.entry_id for passage in told.related] == ["deadline", "withdraw"]
+    assert [passage.confidence for passage in told.related] == pytest.approx([0.4, 0.45])
+    first, second = (passage.shown.entry.heading for passage in told.related)
+    said = texts("en")["answers"]["two_close"]
+    assert told.message == said.format(first=first, second=second, mailbox=MAILBOX)
 
 
 @pytest.mark.parametrize(("gain", "second"), [(MUCH_MORE + 0.01, True), (MUCH_MORE - 0.01, False)])

@@ -4,30 +4,34 @@ The rules, in order; they are the same for the same conversation every time:
 
 1. The question is asked as it stands. Where its language is unsure (a short text), it is taken to be the language of
    the question before.
-2. If that is answered, or lies outside the subject ("thank you", the weather), that is the answer.
-3. Otherwise, if the question leans on the one before it, it is asked again with the question before written behind
-   it; and where that one was a follow-up itself, with the last one before it that stood alone. A question leans when
-   it opens with a conjunction, is at most SHORT_WORDS long, or has a word that points back (`data/follow_ups.yaml`)
-   and no more than LONG_WORDS: long questions say themselves what they are about.
-4. The second answer counts when it is clearly more probable than the first, by MUCH_MORE; otherwise the first one.
+2. If it lies outside the subject ("thank you", the weather), or does not lean on the one before it, that is the answer.
+   A question leans when it opens with a conjunction, is at most SHORT_WORDS long, or has a word that points back
+   (`data/follow_ups.yaml`) and no more than LONG_WORDS: long questions say themselves what they are about.
+3. Otherwise it is asked again with the question before written behind it; and where that one was a follow-up itself,
+   with the last one before it that stood alone.
+4. Where both are answered, each by another entry, neither is given as the answer: both are shown, and the asker is
+   asked which was meant. On its own such a question is often answered surely and wrongly.
+5. Where only the first is answered, or both alike, the first counts; otherwise the second when it is clearly more
+   probable, by MUCH_MORE.
 
-Measured by `python -m eval.dialogues` on eval/data/dialogues; MUCH_MORE and the order of the two questions were chosen
-on its development half.
+Measured by `python -m eval.dialogues` on eval/data/dialogues; MUCH_MORE, the order of the two questions and rule 4 were
+chosen on its development half.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import yaml
 
 from corpus.detection import Detector
-from service.answers import Answer
+from service.answers import Answer, AnswerPassage
 from service.pipeline import Ask
+from service.texts import texts
 
 MUCH_MORE = 0.1
 """By how much more probable, of 1, the answer to the combined question has to be."""
@@ -106,7 +110,11 @@ def combined(questions: Sequence[str], languages: Iterable[str], max_chars: int)
 
 
 async def converse(
-    ask: Callable[[Ask], Awaitable[Answer]], questions: Sequence[str], detector: Detector, max_chars: int
+    ask: Callable[[Ask], Awaitable[Answer]],
+    questions: Sequence[str],
+    detector: Detector,
+    max_chars: int,
+    mailbox: str,
 ) -> Answer:
     """The answer to the last question of a conversation, by the rules above. Raises what `ask` raises.
 
@@ -118,10 +126,34 @@ async def converse(
     detected = detector.detect(question)
     language = detected.code if detected.confidence >= SURE else before.code
     plain = await ask(Ask(question, None if language == detected.code else language))
-    if plain.outcome in ("answered", "out_of_scope"):
-        return plain
     together = combined(questions, (language, before.code), max_chars)
-    if together is None:
+    if plain.outcome == "out_of_scope" or together is None:
         return plain
     resolved = await ask(Ask(together, language))
+    if plain.outcome == "answered":
+        return plain if resolved.outcome != "answered" or _alike(plain, resolved) else _either(plain, resolved, mailbox)
     return resolved if resolved.confidence > plain.confidence + MUCH_MORE else plain
+
+
+def _alike(one: Answer, other: Answer) -> bool:
+    """Whether two answers name the same entry first."""
+    first, second = (answer.passages[0].citation for answer in (one, other))
+    return (first.document.doc_id, first.entry.entry_id) == (second.document.doc_id, second.entry.entry_id)
+
+
+def _either(plain: Answer, resolved: Answer, mailbox: str) -> Answer:
+    """The first passages of two answers that differ, each half as probable, and the question that separates them."""
+    both = plain.passages[0], resolved.passages[0]
+    first, second = (passage.shown.entry.heading for passage in both)
+    return replace(
+        plain,
+        outcome="low_confidence",
+        confidence=plain.confidence / 2,
+        message=texts(plain.language.code)["answers"]["two_close"].format(first=first, second=second, mailbox=mailbox),
+        passages=(),
+        related=tuple(_halved(passage) for passage in both),
+    )
+
+
+def _halved(passage: AnswerPassage) -> AnswerPassage:
+    return replace(passage, confidence=passage.confidence / 2)

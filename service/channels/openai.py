@@ -74,7 +74,8 @@ async def chat_completions(body: ChatRequest, request: Request) -> Response:
 
     chosen = detector(desk.settings.language_detector)
     # All errors come before the first byte: a stream, once begun, cannot take its status back.
-    answer = await desk.written(await converse(ask, asked, chosen, desk.settings.max_question_chars))
+    limit, mailbox = desk.settings.max_question_chars, desk.settings.mailbox
+    answer = await desk.written(await converse(ask, asked, chosen, limit, mailbox))
     content = markdown(reply(answer))
     if body.stream:
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
