@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,7 @@ class HybridRetriever:
     def rank(self, query: Query) -> Ranking:
         """Entries, best first."""
         s = self.snapshot
+        query = replace(query, text=s.spelling.corrected(query.text, query.language))
         encoded = self._encoder.encode(query.text, "query")
         question = comparable(s, encoded.sentence, query.language)
         allowed = self._allowed(query)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -21,6 +22,7 @@ from index.milvus import Milvus
 from index.milvus_rows import read_arrays, read_passage, read_texts, row_id
 from index.projection import project
 from index.snapshot import centred
+from index.spelling import Spelling
 from index.store import Manifest
 
 CHARS_KEPT = 50_000_000
@@ -44,6 +46,7 @@ class MilvusContents:
         rows = milvus.query(version, "state", f"id < {row_id('state', 1 << 47)}", ["body"])
         arrays = read_arrays([row["body"] for row in sorted(rows, key=_id)])
         self.negative_vectors = arrays["negatives"]
+        self.spelling = Spelling(json.loads(arrays["spelling"].tobytes()))
         self._projection = arrays["projection"]
         self._means = {name.removeprefix("mean_"): mean for name, mean in arrays.items() if name.startswith("mean_")}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -106,6 +106,7 @@ class MilvusRetriever:
 
     def rank(self, query: Query) -> Ranking:
         """Entries, best first. Raises StoreUnavailable."""
+        query = replace(query, text=self.snapshot.spelling.corrected(query.text, query.language))
         encoded = self._encoder.encode(query.text, "query")
         question = self.snapshot.comparable(encoded.sentence, query.language)
         negative = {

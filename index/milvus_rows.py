@@ -1,8 +1,8 @@
 """A snapshot as rows of one Milvus collection, and rows as what they were.
 
 Partitions keep apart what is searched apart: passages, question keys, sentences, the documents' texts in pieces, the
-state (manifest, means, projection, unanswered questions), and entries as their pieces of words. Every row has a dense
-vector and a sparse one.
+state (manifest, means, projection, unanswered questions, words), and entries as their pieces of words. Every row has a
+dense vector and a sparse one.
 
 BM25 is our own: the sparse vector of a row holds the weight that `index.lexical` computed for each of its terms, so
 its inner product with the terms of a question is the BM25 score. Milvus's own BM25 function has no stemmer for
@@ -29,7 +29,7 @@ from index.snapshot import Snapshot
 from index.store import Manifest
 from index.texts import EncodedTexts
 
-FORMAT = "3"
+FORMAT = "4"
 """Of the rows in a collection; another format is loaded anew."""
 
 PARTITIONS = ("passages", "keys", "sentences", "texts", "state", "entries")
@@ -148,9 +148,11 @@ def text_rows(snapshot: Snapshot) -> Iterator[Row]:
 def state_rows(snapshot: Snapshot) -> Iterator[Row]:
     """What every question is compared with, and what is told of the whole; the manifest's row is not among them."""
     stream = io.BytesIO()
-    arrays = {f"mean_{language}": mean for language, mean in snapshot.language_means.items()}
+    arrays: dict[str, Any] = {f"mean_{language}": mean for language, mean in snapshot.language_means.items()}
     arrays |= {"projection": snapshot.projection, "negatives": snapshot.negative_vectors}
-    np.savez(stream, **arrays)  # type: ignore[arg-type]  # its other keyword is none of these names
+    words = json.dumps(snapshot.spelling.stored, ensure_ascii=False).encode("utf-8")
+    arrays |= {"spelling": np.frombuffer(words, np.uint8)}
+    np.savez(stream, **arrays)
     for number, piece in enumerate(_pieces(stream.getvalue())):
         yield _plain("state", number, snapshot, piece)
 
@@ -174,10 +176,10 @@ def read_stored(pieces: Sequence[str]) -> dict[str, Any]:
     return stored
 
 
-def read_arrays(pieces: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
-    """What `state_rows` wrote, its pieces in order."""
+def read_arrays(pieces: Sequence[str]) -> dict[str, Any]:
+    """What `state_rows` wrote, its pieces in order: float32 arrays, and `spelling`, the bytes of JSON."""
     with np.load(io.BytesIO(base64.b64decode("".join(pieces)))) as stored:
-        return {name: stored[name].astype(np.float32) for name in stored.files}
+        return {name: stored[name] for name in stored.files}
 
 
 def read_passage(body: str) -> Passage:

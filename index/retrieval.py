@@ -46,6 +46,7 @@ class RankedEntry:
 class Ranking:
     """Entries, best first, and how near the question comes to those known to be unanswered.
 
+    `query` is the question as it was searched for, its spelling mended (`index.spelling`).
     `negative` maps a kind ("near_miss", "off_topic", "hostile") to the likeness of its nearest question, 0 where
     there is none; the likeness of the best key is comparable with it.
     """

@@ -31,6 +31,7 @@ from index.lease import Lease
 from index.lexical import GRAMS, WORDS, Analyzer, LexicalIndex
 from index.projection import PROJECTION, fit_projection, project
 from index.records import read_records
+from index.spelling import SPELLING, Spelling
 from index.store import (
     FORMAT,
     Manifest,
@@ -56,8 +57,8 @@ KEY_TOKENS = 12
 """And of a question key."""
 
 WORDING_ENTRIES = 20_000
-"""Entries up to which all that an entry says and is asked is searched by pieces of words: beyond, their postings would
-take more disk and more of a question's time than all else."""
+"""Entries up to which all that an entry says and is asked is searched by pieces of words, and questions are mended by
+the words there are: beyond, the postings would take more disk and more of a question's time than all else."""
 
 _FITTED_TO = "projection.sha256"
 _INDEXED = "texts.sha256"
@@ -101,6 +102,7 @@ class Snapshot:
     lexical_text: dict[str, LexicalIndex]
     lexical_key: dict[str, LexicalIndex]
     lexical_entry: dict[str, LexicalIndex]
+    spelling: Spelling
 
     @property
     def question_counts(self) -> Mapping[str, int]:
@@ -172,7 +174,7 @@ def build_snapshot(
 
     Where the very same index is there already, undamaged, it is only made current. Raises IndexBusy.
     """
-    analysis = f"{ANALYSIS} {PASSAGE_TOKENS} {KEY_TOKENS}"
+    analysis = f"{ANALYSIS} {SPELLING} {PASSAGE_TOKENS} {KEY_TOKENS}"
     version = index_version(collection.sha256, encoder.fingerprint, SPLITTER, analysis)
     with building(root) as folder:
         existing = root / version
@@ -251,9 +253,13 @@ def build_snapshot(
 
         lexical("lexical_text", passages, lambda passage: passage.searchable, passage_entries, WORDS)
         lexical("lexical_key", bank, lambda question: question.text, key_entries, WORDS)
+        spoken: list[tuple[str, str]] = []
         if len(numbers) <= WORDING_ENTRIES:
             wordings, wording_entries = _wordings(passages, passage_entries, bank, key_entries)
             lexical("lexical_entry", wordings, lambda wording: wording.text, wording_entries, GRAMS)
+            spoken = [(wording.language, wording.text) for wording in wordings]
+            spoken += [(negative.language, negative.text) for negative in collection.negatives]
+        _write_json(folder / "spelling.json", Spelling.of(spoken).stored)
         manifest = Manifest(
             version=version,
             format=FORMAT,
@@ -334,6 +340,10 @@ def _write_lists(
     for name, values in rows.items():
         lines = (json.dumps(value, ensure_ascii=False) + "\n" for value in values)
         (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
 
 
 def _centre_all(
@@ -463,6 +473,7 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
         lexical_text=read_lexical(folder / "lexical_text"),
         lexical_key=read_lexical(folder / "lexical_key"),
         lexical_entry=read_lexical(folder / "lexical_entry", GRAMS),
+        spelling=Spelling(json.loads((folder / "spelling.json").read_text(encoding="utf-8"))),
     )
 
 

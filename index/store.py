@@ -19,7 +19,7 @@ from pathlib import Path
 
 from index.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
 
-FORMAT = "9"
+FORMAT = "10"
 """Of the files in a snapshot; another format is built anew."""
 
 CURRENT = "current"

@@ -209,7 +209,7 @@ def test_a_search_may_be_limited_to_documents(
     ranking = two_documents.rank(query)
     assert {entry.doc_id for entry in ranking.entries} == found
     assert {hit.passage.doc_id for hit in two_documents.search(query, 10)} == found
-    assert ranking.query is query
+    assert ranking.query == query
     assert set(ranking.negative) == {"near_miss", "off_topic", "hostile"}
 
 

@@ -77,6 +77,8 @@ def both(local: Snapshot, contents: MilvusContents) -> tuple[HybridRetriever, Mi
 ASKED = [
     *QUERIES,
     Query("what does article 53(1)(b) say", "en"),
+    Query("le formulaire est signe par un cadre superieur", "fr"),
+    Query("is the signuture withdrawn", "en"),
     Query("le formulaire est signé par un cadre supérieur", "fr", ("act",)),
     Query("can we withdraw our signature", "en", ("faq", "no-such")),
     Query("can we withdraw our signature", "en", ("no-such",)),
@@ -87,6 +89,7 @@ ASKED = [
 
 def assert_same(both: tuple[HybridRetriever, MilvusRetriever], query: Query) -> None:
     expected, found = (retriever.rank(query) for retriever in both)
+    assert found.query == expected.query
     assert found.negative == pytest.approx(expected.negative, abs=1e-6)
     assert [(e.doc_id, e.entry_id) for e in found.entries] == [(e.doc_id, e.entry_id) for e in expected.entries]
     for one, other in zip(found.entries, expected.entries, strict=True):
@@ -238,7 +241,7 @@ def test_a_load_that_was_interrupted_is_not_served_and_is_done_again(
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
-        ({"format": "0"}, IndexMismatch, "has format '0', not '3'"),
+        ({"format": "0"}, IndexMismatch, "has format '0', not '4'"),
         ({"rows": 3}, IndexDamaged, r"rows, not 3\. Load it again"),
         ({"manifest": {"version": "0" * 16}}, IndexMismatch, f"holds version '{'0' * 16}'"),
     ],

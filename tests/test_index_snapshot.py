@@ -21,6 +21,7 @@ from index.errors import IndexDamaged, IndexMismatch, IndexMissing
 from index.lexical import GRAMS, WORDS, Analyzer, LexicalIndex
 from index.projection import fit_projection
 from index.snapshot import KEY_TOKENS, PASSAGE_TOKENS, Snapshot, build_snapshot, centred, load_snapshot
+from index.spelling import SPELLING
 from index.store import Manifest, current_version, index_version, read_manifest
 
 COUNTS = {"documents": 2, "entries": 3, "passages": 6, "sentences": 10, "keys": 5, "negatives": 3}
@@ -45,7 +46,7 @@ def test_the_manifest_says_what_was_built_from_what(tmp_path: Path, collection: 
     )
     assert new == TEXTS
     assert manifest.version == index_version(
-        collection.sha256, "toy-1", SPLITTER, f"{ANALYSIS} {PASSAGE_TOKENS} {KEY_TOKENS}"
+        collection.sha256, "toy-1", SPLITTER, f"{ANALYSIS} {SPELLING} {PASSAGE_TOKENS} {KEY_TOKENS}"
     )
     assert (manifest.encoder, manifest.fingerprint, manifest.dimension) == ("toy", "toy-1", ToyEncoder.dimension)
     assert (manifest.corpus_sha256, manifest.splitter) == (collection.sha256, SPLITTER)
@@ -177,7 +178,8 @@ def test_many_entries_are_not_searched_by_pieces(
 ) -> None:
     monkeypatch.setattr("index.snapshot.WORDING_ENTRIES", 1)
     build(collection, tmp_path / "many", ToyEncoder())
-    assert load_snapshot(tmp_path / "many", None).lexical_entry == {}
+    many = load_snapshot(tmp_path / "many", None)
+    assert (many.lexical_entry, many.spelling.stored) == ({}, {})
 
 
 def test_the_same_corpus_gives_the_same_version_and_files(tmp_path: Path, collection: Collection) -> None:
