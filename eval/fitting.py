@@ -25,6 +25,9 @@ from service.confidence import SIGNALS, signals
 PROMISE = 0.97
 """Of the questions answered, at least this share is answered rightly."""
 
+MARGIN = 0.004
+"""What the probabilities of questions held out promise beyond what is kept on others (eval/LOG.md)."""
+
 LANGUAGE_GROUPS: dict[str, tuple[str, ...]] = {
     "text of every document": ("fr", "en"),
     "Germanic and Romance": ("da", "de", "es", "it", "nl", "pt", "ro", "sv"),
@@ -143,7 +146,7 @@ def fit_judge(rows: Sequence[RunRow]) -> dict[str, Any]:
     in_scope = np.array([row.question.kind not in ("off_topic", "hostile") for row in rows])
     answering, held_out = _logistic(values, right)
     scope, scope_held_out = _logistic(values, in_scope)
-    answer = _answer_thresholds(held_out, right, [row.language for row in rows])
+    answer = _answer_thresholds(held_out, [row.language for row in rows])
     return {
         "signals": list(SIGNALS),
         "answering": answering,
@@ -158,16 +161,17 @@ def fit_judge(rows: Sequence[RunRow]) -> dict[str, Any]:
     }
 
 
-def _answer_thresholds(
-    probabilities: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], languages: Sequence[str]
-) -> dict[str, float]:
-    """Language to the threshold of its group; `*`, for all others, is that of all questions together."""
-    thresholds = {"*": round(promise_threshold(probabilities, right, PROMISE), 4)}
+def _answer_thresholds(probabilities: npt.NDArray[np.float64], languages: Sequence[str]) -> dict[str, float]:
+    """Language to the threshold of its group; `*`, for all others, is that of all questions together.
+
+    What is promised is counted in probabilities, not in answers that are right: a group has a handful of wrong ones,
+    and thresholds that hang on these are as often too high as too low.
+    """
+    thresholds = {"*": round(promise_threshold(probabilities, probabilities, PROMISE + MARGIN), 4)}
     for members in LANGUAGE_GROUPS.values():
-        own = np.isin(languages, members)
-        if own.sum() >= LEAST_OF_A_GROUP:
-            found = round(promise_threshold(probabilities[own], right[own], PROMISE), 4)
-            thresholds |= dict.fromkeys(members, found)
+        own = probabilities[np.isin(languages, members)]
+        if len(own) >= LEAST_OF_A_GROUP:
+            thresholds |= dict.fromkeys(members, round(promise_threshold(own, own, PROMISE + MARGIN), 4))
     return thresholds
 
 
@@ -187,11 +191,14 @@ def _logistic(values: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]) ->
     return stored, held_out
 
 
-def promise_threshold(probabilities: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], promise: float) -> float:
-    """The least threshold from which on at least `promise` of the questions are right; 1.0 when there is none."""
+def promise_threshold(
+    probabilities: npt.NDArray[np.float64], right: npt.NDArray[np.bool_ | np.float64], promise: float
+) -> float:
+    """The least threshold from which on at least `promise` of the questions are right, by verdict or by chance; 1.0
+    when there is none."""
     order = np.argsort(-probabilities)
     ordered = probabilities[order]
-    precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    precision = np.cumsum(right[order].astype(np.float64)) / np.arange(1, len(order) + 1)
     last_of_equals = np.append(ordered[1:] < ordered[:-1], True)  # equals are answered together
     kept = np.flatnonzero((precision >= promise) & last_of_equals)
     return float(ordered[kept[-1]]) if len(kept) else 1.0
