@@ -12,7 +12,8 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+import numpy as np
 
 from corpus.languages import EU_LANGUAGES
 
@@ -38,13 +39,24 @@ _BARE = str.maketrans(
 _DIGRAPHS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
 
 
-@dataclass(frozen=True, slots=True)
 class _Words:
-    """`spellings` maps a word without accents to its usual spelling; `frequent` maps first letter and length to
-    such words that are frequent, the most frequent first."""
+    """The words of one language, in some bytes each: hashes of what they are without accents, and where they stand in
+    the text that is stored."""
 
-    spellings: Mapping[str, str]
-    frequent: Mapping[tuple[str, int], list[str]]
+    def __init__(self, stored: str) -> None:
+        often = len(stored.partition("\n")[0].split())
+        keys, typed = _bare(stored).split(), _bare(stored.translate(_DIGRAPHS)).split()
+        # The first of equals counts: a frequent word before a seldom one that is the same without accents.
+        hashes = [hash(key) for key in (*keys[:often], *typed[:often], *keys[often:])]
+        self._hashes, firsts = np.unique(np.array(hashes, np.int64), return_index=True)
+        self._places = np.array([*range(often), *range(len(keys))], np.int32)[firsts]
+        lengths = np.array([len(word) for word in stored.split()], np.int32)
+        ends = np.cumsum(lengths + 1, dtype=np.int32) - 1 + (not often)  # without frequent words it begins with a break
+        self._spans = np.stack([ends - lengths, ends], axis=1)
+        self._stored = stored
+        self._frequent: dict[tuple[str, int], list[str]] = defaultdict(list)
+        for key in keys[:often]:
+            self._frequent[key[0], len(key)].append(key)
 
     def corrected(self, word: str, bare: bool) -> str:
         """`bare` says that the question has no accents at all."""
@@ -52,20 +64,32 @@ class _Words:
             return word
         lower = word.lower()
         key = _bare(lower)
-        known = self.spellings.get(key)
+        known = self._spelling(key)
         if known is None:
-            known = self._meant(key)
-            return word if known is None else _cased(self.spellings[known], word)
+            meant = self._meant(key)
+            return word if meant is None else _cased(self._spelling(meant) or meant, word)
         return _cased(known, word) if bare and known != lower else word
 
+    def _spelling(self, key: str) -> str | None:
+        """The usual spelling of a word without accents; None where there is no such word."""
+        place = self._place(key)
+        if place is None:
+            return None
+        start, end = self._spans[place].tolist()
+        return self._stored[start:end]
+
+    def _place(self, key: str) -> int | None:
+        """A word's place among all, the most frequent first."""
+        at = int(np.searchsorted(self._hashes, hash(key)))
+        return int(self._places[at]) if at < len(self._hashes) and self._hashes[at] == hash(key) else None
+
     def _meant(self, key: str) -> str | None:
+        """The most frequent of the words at one slip from this one."""
         if len(key) < MENDED_FROM:
             return None
-        near = (self.frequent.get((key[0], length), []) for length in (len(key) - 1, len(key), len(key) + 1))
-        return min(
-            ((place, other) for words in near for place, other in enumerate(words) if _is_slip(key, other)),
-            default=(0, None),
-        )[1]
+        near = (self._frequent.get((key[0], length), []) for length in (len(key) - 1, len(key), len(key) + 1))
+        slips = [other for words in near for other in words if _is_slip(key, other)]
+        return min(slips, key=lambda other: self._place(other) or 0, default=None)
 
 
 class Spelling:
@@ -93,7 +117,7 @@ class Spelling:
             return text
         words = self._read.get(language)
         if words is None:
-            words = self._read[language] = _read(self.stored[language])
+            words = self._read[language] = _Words(self.stored[language])
         composed = unicodedata.normalize("NFC", text)
         bare = _bare(composed.lower()) == composed.lower()
         return _WORD.sub(lambda match: words.corrected(match.group(), bare), composed)
@@ -120,17 +144,6 @@ def _listed(counts: Counter[str]) -> str:
     ordered = sorted(usual.values(), key=lambda found: (-found[0], found[2]))
     lines = ([word for count, _, word in ordered if (count >= FREQUENT) is often] for often in (True, False))
     return "\n".join(" ".join(line) for line in lines)
-
-
-def _read(stored: str) -> _Words:
-    often, seldom = stored.split("\n")
-    usual = dict(zip(_bare(often).split(), often.split(), strict=True))
-    spellings = dict(zip(_bare(seldom).split(), seldom.split(), strict=True))
-    spellings |= dict(zip(_bare(often.translate(_DIGRAPHS)).split(), often.split(), strict=True))
-    frequent: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for key in usual:
-        frequent[key[0], len(key)].append(key)
-    return _Words(spellings | usual, dict(frequent))
 
 
 def _is_slip(key: str, other: str) -> bool:

@@ -90,6 +90,21 @@ def test_accents_typed_apart_are_accents() -> None:
     assert SPELLING.corrected(apart, "fr") == "La sûreté"
 
 
+@pytest.mark.parametrize("times", [1, FREQUENT])
+def test_seldom_words_alone_and_frequent_words_alone_are_words(times: int) -> None:
+    of_one_kind = Spelling.of([("fr", "délai sûreté")] * times)
+    assert of_one_kind.corrected("Delai de surete", "fr") == "Délai de sûreté"
+    assert of_one_kind.corrected("surette delay", "fr") == "surette delay"
+
+
+def test_the_most_frequent_of_the_words_near_is_meant() -> None:
+    near = Spelling.of([*[("en", "measure")] * (FREQUENT + 1), *[("en", "meagure")] * FREQUENT])
+    assert near.corrected("meapure", "en") == "measure"
+    assert (
+        Spelling.of([*[("en", "measure")] * FREQUENT, *[("en", "meagure")] * 9]).corrected("meapure", "en") == "meagure"
+    )
+
+
 def test_it_comes_back_as_it_was_stored() -> None:
     again = Spelling(SPELLING.stored)
     assert again.corrected("Delai de surete", "fr") == "Délai de sûreté"
