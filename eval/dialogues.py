@@ -114,6 +114,7 @@ class DialogueResult:
 def run_dialogues(dialogues: Sequence[Dialogue], pipeline: Pipeline, condition: Condition) -> list[DialogueResult]:
     """Ask every second question, `with` or `without` the first one before it."""
     chosen = settings()
+    detect = detector(chosen.language_detector)
 
     async def ask(question: Ask) -> Answer:
         return pipeline.answer(question)
@@ -122,7 +123,6 @@ def run_dialogues(dialogues: Sequence[Dialogue], pipeline: Pipeline, condition: 
         results = []
         for dialogue in dialogues:
             turns = dialogue.turns if condition == "with" else dialogue.turns[1:]
-            detect = detector(chosen.language_detector)
             answer = await converse(ask, turns, detect, chosen.max_question_chars, chosen.mailbox)
             shown = (passage.citation for passage in answer.passages or answer.related)
             keys = tuple(f"{citation.document.doc_id}#{citation.entry.entry_id}" for citation in shown)

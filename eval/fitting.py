@@ -167,11 +167,15 @@ def _answer_thresholds(probabilities: npt.NDArray[np.float64], languages: Sequen
     What is promised is counted in probabilities, not in answers that are right: a group has a handful of wrong ones,
     and thresholds that hang on these are as often too high as too low.
     """
-    thresholds = {"*": round(promise_threshold(probabilities, probabilities, PROMISE + MARGIN), 4)}
+
+    def least(own: npt.NDArray[np.float64]) -> float:
+        return round(promise_threshold(own, own, PROMISE + MARGIN), 4)
+
+    thresholds = {"*": least(probabilities)}
     for members in LANGUAGE_GROUPS.values():
         own = probabilities[np.isin(languages, members)]
         if len(own) >= LEAST_OF_A_GROUP:
-            thresholds |= dict.fromkeys(members, round(promise_threshold(own, own, PROMISE + MARGIN), 4))
+            thresholds |= dict.fromkeys(members, least(own))
     return thresholds
 
 

@@ -65,16 +65,16 @@ def _word_pairs(word: str) -> list[str]:
 
 @lru_cache(_WORDS_KEPT)
 def _word_grams(word: str) -> tuple[str, ...]:
-    marked = f" {_fold(word)} "
+    marked = f" {fold(word)} "
     return tuple(marked[i : i + _GRAM] for i in range(max(1, len(marked) - _GRAM + 1)))
 
 
 @lru_cache(_WORDS_KEPT)
 def _word_terms(word: str, language: str) -> tuple[str, ...]:
-    term, folded = _fold(_stem(word, language)), _fold(word)
+    term, folded = fold(_stem(word, language)), fold(word)
     if folded == word:
         return (term,)
-    return tuple(dict.fromkeys((term, _fold(_stem(folded, language)))))
+    return tuple(dict.fromkeys((term, fold(_stem(folded, language)))))
 
 
 def _stem(word: str, language: str) -> str:
@@ -89,7 +89,8 @@ def _stem(word: str, language: str) -> str:
     return str(stemmers[name].stemWord(word))
 
 
-def _fold(word: str) -> str:
+def fold(word: str) -> str:
+    """Without accents."""
     if word.isascii():
         return word
     decomposed = unicodedata.normalize("NFD", word)

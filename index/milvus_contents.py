@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -46,7 +45,7 @@ class MilvusContents:
         rows = milvus.query(version, "state", f"id < {row_id('state', 1 << 47)}", ["body"])
         arrays = read_arrays([row["body"] for row in sorted(rows, key=_id)])
         self.negative_vectors = arrays["negatives"]
-        self.spelling = Spelling(json.loads(arrays["spelling"].tobytes()))
+        self.spelling = Spelling.decoded(arrays["spelling"].tobytes())
         self._projection = arrays["projection"]
         self._means = {name.removeprefix("mean_"): mean for name, mean in arrays.items() if name.startswith("mean_")}
 

@@ -150,8 +150,7 @@ def state_rows(snapshot: Snapshot) -> Iterator[Row]:
     stream = io.BytesIO()
     arrays: dict[str, Any] = {f"mean_{language}": mean for language, mean in snapshot.language_means.items()}
     arrays |= {"projection": snapshot.projection, "negatives": snapshot.negative_vectors}
-    words = json.dumps(snapshot.spelling.stored, ensure_ascii=False).encode("utf-8")
-    arrays |= {"spelling": np.frombuffer(words, np.uint8)}
+    arrays |= {"spelling": np.frombuffer(snapshot.spelling.encoded(), np.uint8)}
     np.savez(stream, **arrays)
     for number, piece in enumerate(_pieces(stream.getvalue())):
         yield _plain("state", number, snapshot, piece)

@@ -259,7 +259,7 @@ def build_snapshot(
             lexical("lexical_entry", wordings, lambda wording: wording.text, wording_entries, GRAMS)
             spoken = [(wording.language, wording.text) for wording in wordings]
             spoken += [(negative.language, negative.text) for negative in collection.negatives]
-        _write_json(folder / "spelling.json", Spelling.of(spoken).stored)
+        (folder / "spelling.json").write_bytes(Spelling.of(spoken).encoded())
         manifest = Manifest(
             version=version,
             format=FORMAT,
@@ -340,10 +340,6 @@ def _write_lists(
     for name, values in rows.items():
         lines = (json.dumps(value, ensure_ascii=False) + "\n" for value in values)
         (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
-
-
-def _write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
 
 
 def _centre_all(
@@ -473,7 +469,7 @@ def load_snapshot(root: Path, encoder_fingerprint: str | None, version: str | No
         lexical_text=read_lexical(folder / "lexical_text"),
         lexical_key=read_lexical(folder / "lexical_key"),
         lexical_entry=read_lexical(folder / "lexical_entry", GRAMS),
-        spelling=Spelling(json.loads((folder / "spelling.json").read_text(encoding="utf-8"))),
+        spelling=Spelling.decoded((folder / "spelling.json").read_bytes()),
     )
 
 

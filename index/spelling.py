@@ -8,6 +8,7 @@ no slip. What was asked stays as it was typed everywhere but in the search.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from corpus.languages import EU_LANGUAGES
+from index.analysis import fold
 
 SPELLING = "spelling-1"
 """Names this way of correcting; part of an index's version."""
@@ -31,7 +33,6 @@ FREQUENT = 3
 
 _ENDING = 2  # letters at the end of a word that its forms differ in
 _WORD = re.compile(r"[^\W\d_]+")
-_ACCENTS = re.compile("[\u0300-\u036f]")
 # Letters that are no base letter with an accent, but are typed without theirs all the same.
 _BARE = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "ß": "ss", "ð": "d", "þ": "th"}
@@ -64,17 +65,14 @@ class _Words:
             return word
         lower = word.lower()
         key = _bare(lower)
-        known = self._spelling(key)
-        if known is None:
-            meant = self._meant(key)
-            return word if meant is None else _cased(self._spelling(meant) or meant, word)
-        return _cased(known, word) if bare and known != lower else word
-
-    def _spelling(self, key: str) -> str | None:
-        """The usual spelling of a word without accents; None where there is no such word."""
         place = self._place(key)
         if place is None:
-            return None
+            meant = self._meant(key)
+            return word if meant is None else _cased(self._spelling(meant), word)
+        usual = self._spelling(place)
+        return _cased(usual, word) if bare and usual != lower else word
+
+    def _spelling(self, place: int) -> str:
         start, end = self._spans[place].tolist()
         return self._stored[start:end]
 
@@ -83,13 +81,13 @@ class _Words:
         at = int(np.searchsorted(self._hashes, hash(key)))
         return int(self._places[at]) if at < len(self._hashes) and self._hashes[at] == hash(key) else None
 
-    def _meant(self, key: str) -> str | None:
-        """The most frequent of the words at one slip from this one."""
+    def _meant(self, key: str) -> int | None:
+        """The place of the most frequent of the words at one slip from this one."""
         if len(key) < MENDED_FROM:
             return None
         near = (self._frequent.get((key[0], length), []) for length in (len(key) - 1, len(key), len(key) + 1))
-        slips = [other for words in near for other in words if _is_slip(key, other)]
-        return min(slips, key=lambda other: self._place(other) or 0, default=None)
+        slips = (self._place(other) for words in near for other in words if _is_slip(key, other))
+        return min((place for place in slips if place is not None), default=None)
 
 
 class Spelling:
@@ -101,6 +99,14 @@ class Spelling:
         """Language to its words, one spelling for each that differ by accents alone: those that are frequent, the most
         frequent first, a line break, and the others, between spaces."""
         self._read: dict[str, _Words] = {}
+
+    def encoded(self) -> bytes:
+        return json.dumps(self.stored, ensure_ascii=False).encode("utf-8")
+
+    @classmethod
+    def decoded(cls, data: bytes) -> Spelling:
+        """What `encoded` gave."""
+        return cls(json.loads(data))
 
     @classmethod
     def of(cls, texts: Iterable[tuple[str, str]]) -> Spelling:
@@ -129,7 +135,7 @@ def _words(text: str) -> Iterator[str]:
 
 def _bare(text: str) -> str:
     """Lower-case text without accents."""
-    return text if text.isascii() else _ACCENTS.sub("", unicodedata.normalize("NFD", text)).translate(_BARE)
+    return fold(text).translate(_BARE)
 
 
 def _cased(spelling: str, word: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -152,9 +153,14 @@ class Pipeline:
     def _message(self, verdict: Verdict, passages: tuple[AnswerPassage, ...], language: str) -> str:
         told = texts(language)["answers"]
         if verdict.outcome == "low_confidence" and len(passages) > 1 and _close(passages):
-            first, second = (passage.shown.entry.heading for passage in passages[:2])
-            return told["two_close"].format(first=first, second=second, mailbox=self._mailbox)
+            return which_is_meant(passages, language, self._mailbox)
         return told[verdict.outcome].format(mailbox=self._mailbox)
+
+
+def which_is_meant(passages: Sequence[AnswerPassage], language: str, mailbox: str) -> str:
+    """The question that separates the first two passages, in the language given."""
+    first, second = (passage.shown.entry.heading for passage in passages[:2])
+    return texts(language)["answers"]["two_close"].format(first=first, second=second, mailbox=mailbox)
 
 
 _SURE = 0.9  # of a detected language, against one stated

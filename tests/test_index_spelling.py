@@ -52,6 +52,7 @@ def test_a_question_with_accents_says_which_it_wants() -> None:
         ("wihtdraw", "withdraw"),
         ("Signiture", "Signature"),
         ("my signiture, please", "my signature, please"),
+        ("beofre the seldon word", "before the seldon word"),
     ],
 )
 def test_a_slip_is_mended(typed: str, meant: str) -> None:
@@ -65,7 +66,7 @@ def test_a_slip_is_mended(typed: str, meant: str) -> None:
         "signatory",  # no single slip
         "WIDTHDRAW",  # an abbreviation, for all we know
         "befor",  # the ending again
-        "beofre the seldon word",  # one slip makes "before" of it; "seldom" is not frequent
+        "the seldon word",  # "seldom" is not frequent
         "wide",  # too short
         "",
         "?!",
@@ -73,7 +74,7 @@ def test_a_slip_is_mended(typed: str, meant: str) -> None:
     ],
 )
 def test_what_may_be_meant_stays(typed: str) -> None:
-    assert SPELLING.corrected(typed, "en") == typed.replace("beofre", "before")
+    assert SPELLING.corrected(typed, "en") == typed
 
 
 def test_words_that_stand_in_the_texts_as_they_were_typed_stay() -> None:

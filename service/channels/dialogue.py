@@ -30,8 +30,7 @@ import yaml
 
 from corpus.detection import Detector
 from service.answers import Answer, AnswerPassage
-from service.pipeline import Ask
-from service.texts import texts
+from service.pipeline import Ask, which_is_meant
 
 MUCH_MORE = 0.1
 """By how much more probable, of 1, the answer to the combined question has to be."""
@@ -144,12 +143,11 @@ def _alike(one: Answer, other: Answer) -> bool:
 def _either(plain: Answer, resolved: Answer, mailbox: str) -> Answer:
     """The first passages of two answers that differ, each half as probable, and the question that separates them."""
     both = plain.passages[0], resolved.passages[0]
-    first, second = (passage.shown.entry.heading for passage in both)
     return replace(
         plain,
         outcome="low_confidence",
         confidence=plain.confidence / 2,
-        message=texts(plain.language.code)["answers"]["two_close"].format(first=first, second=second, mailbox=mailbox),
+        message=which_is_meant(both, plain.language.code, mailbox),
         passages=(),
         related=tuple(_halved(passage) for passage in both),
     )
